@@ -1,0 +1,224 @@
+"""The ledger: every statement of the lectures, and the cells that check it.
+
+Fills `book/claims.md` and `book/errata.md` from `book/claims.yml` and the
+verdicts stored in the notebooks, gives each check cell an anchor, and offers the
+role {claim}`S0.21`, a link to the statement's row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+
+VERDICTS = ("ok", "ok if", "typo", "wrong", "loose", "notation")
+_CHECK = re.compile(r"""claim\(\s*["']([SEB]\d+(?:\.\d+)?)["']\s*\)""")
+_NOTE = re.compile(r"^\(note-([seb]\d+(?:-\d+)?)\)=\s*$", re.MULTILINE)
+_FILL = "<!-- filled from claims.yml at build time -->"
+
+
+@dataclass
+class Check:
+    """One check cell of a notebook and the verdict stored under it."""
+
+    id: str
+    notebook: str
+    anchor: str
+    verdict: str  # the stored text/plain, or "" if nothing is stored
+
+
+@dataclass
+class Row:
+    """One statement or erratum, with what the notebooks say of it."""
+
+    id: str
+    fields: dict
+    checks: list[Check] = field(default_factory=list)
+    note: str | None = None  # the notebook that holds the note
+    written: bool = False  # its chapter is in the book
+
+
+def slug(id: str) -> str:
+    return id.lower().replace(".", "-")
+
+
+def stored_text(output) -> str:
+    if output["output_type"] not in ("execute_result", "display_data"):
+        return ""
+    return "".join(output["data"].get("text/plain", ""))
+
+
+def read_checks(notebook: Path) -> list[Check]:
+    """The check cells of one notebook, in order."""
+    cells = json.loads(notebook.read_text("utf8"))["cells"]
+    found, seen = [], {}
+    for cell in cells:
+        if cell["cell_type"] != "code":
+            continue
+        stored = " ".join(stored_text(o) for o in cell["outputs"]).strip()
+        for id in _CHECK.findall("".join(cell["source"])):
+            seen[id] = seen.get(id, 0) + 1
+            anchor = f"check-{slug(id)}-{notebook.name[:2]}-{seen[id]}"
+            found.append(Check(id, notebook.stem, anchor, stored))
+    return found
+
+
+def read_notes(notebook: Path) -> set[str]:
+    """The anchors of the notes in one notebook's text, as slugs."""
+    cells = json.loads(notebook.read_text("utf8"))["cells"]
+    text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    return set(_NOTE.findall(text))
+
+
+def chapters(root: Path) -> list[Path]:
+    """The notebooks that `_toc.yml` names, in reading order."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf8"))
+    files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    return [root / f"{f}.ipynb" for f in files if f.startswith("notebooks/")]
+
+
+def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row]]:
+    """The sources, the rows of the statements, and the rows of the errata."""
+    data = yaml.safe_load((root / "book" / "claims.yml").read_text("utf8"))
+    written = {notebook.name[:2]: notebook for notebook in chapters(root)}
+    checks = [c for notebook in written.values() for c in read_checks(notebook)]
+    notes = {note: n.stem for n in written.values() for note in read_notes(n)}
+
+    def rows(entries):
+        return [
+            Row(
+                id=entry["id"],
+                fields=entry,
+                checks=[c for c in checks if c.id == entry["id"]],
+                note=notes.get(slug(entry["id"])),
+                written=entry["chapter"] in written,
+            )
+            for entry in entries
+        ]
+
+    return data["sources"], rows(data["claims"]), rows(data["errata"])
+
+
+def _checks_line(row: Row) -> str:
+    if not row.written:
+        return f"*To come, in chapter {row.fields['chapter']}.*"
+    links = []
+    for check in row.checks:
+        kind = "exact" if "holds, exact" in check.verdict else "measured"
+        rejects = ", rejects a rival" if "rejected" in check.verdict else ""
+        links.append(f"{{ref}}`{kind} in {check.notebook[:2]}{rejects} <{check.anchor}>`")
+    if row.note:
+        links.append(f"{{ref}}`noted in {row.note[:2]} <note-{slug(row.id)}>`")
+    return "Checked: " + " · ".join(links) + "."
+
+
+def _claims_text(root: Path) -> str:
+    sources, claims, _ = read_ledger(root)
+    lines = []
+    for key, source in sources.items():
+        mine = [row for row in claims if row.id.startswith(key + ".")]
+        lines += [f"## {key}: {source['title']}", "", f"{{cite:t}}`{source['cite']}`.", ""]
+        for row in mine:
+            entry = row.fields
+            errata = " · ".join(
+                f"{{ref}}`{e} <erratum-{slug(e)}>`" for e in entry.get("errata", ())
+            )
+            kind = entry["verdict"].replace(" ", "-")
+            lines += [
+                f"(claim-{slug(row.id)})=",
+                f"::::{{div}} claim claim-{kind}",
+                f"**{row.id}** · *{entry['verdict']}*" + (f" · {errata}" if errata else ""),
+                "",
+                entry["says"].strip(),
+                "",
+            ]
+            if "truth" in entry:
+                lines += [f"**In truth.** {entry['truth'].strip()}", ""]
+            lines += [_checks_line(row), "::::", ""]
+    return "\n".join(lines)
+
+
+def _errata_text(root: Path) -> str:
+    _, _, errata = read_ledger(root)
+    lines = []
+    for row in errata:
+        entry = row.fields
+        claims = ", ".join(f"{{claim}}`{c}`" for c in entry["claims"])
+        lines += [
+            f"(erratum-{slug(row.id)})=",
+            f"## {row.id}. {entry['title'].strip()}",
+            "",
+            f"Concerns {claims}.",
+            "",
+            f"**Printed.** {entry['printed'].strip()}",
+            "",
+            f"**True.** {entry['truth'].strip()}",
+            "",
+            f"**In numbers.** {entry['example'].strip()}",
+            "",
+            _checks_line(row),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _counts_text(root: Path) -> str:
+    _, claims, errata = read_ledger(root)
+    done = sum(1 for row in claims if row.written)
+    return (
+        f"{len(claims)} statements, {done} of them in a written chapter; "
+        f"{len(errata)} errata, {sum(1 for row in errata if row.written)} of them proved."
+    )
+
+
+FILLED = {"book/claims": _claims_text, "book/errata": _errata_text, "book/index": _counts_text}
+
+
+def _fill(app, docname, source):
+    if docname in FILLED:
+        source[0] = source[0].replace(_FILL, FILLED[docname](Path(app.srcdir)))
+
+
+def _outdated(app, env, added, changed, removed):
+    return sorted(FILLED)
+
+
+def _anchor_checks(app, doctree):
+    docname = app.env.docname
+    notebook = Path(app.srcdir) / f"{docname}.ipynb"
+    if not docname.startswith("notebooks/") or not notebook.exists():
+        return
+    checks = iter(read_checks(notebook))
+    standard = app.env.get_domain("std")
+    for cell in doctree.findall(nodes.container):
+        if cell.get("nb_element") != "cell_code":
+            continue
+        for _ in _CHECK.findall(next(iter(cell.findall(nodes.literal_block))).astext()):
+            anchor = next(checks).anchor
+            cell["ids"].append(anchor)
+            standard.anonlabels[anchor] = docname, anchor
+            standard.labels[anchor] = docname, anchor, anchor
+
+
+def _claim_role(name, rawtext, text, lineno, inliner, options=None, content=()):
+    from sphinx.addnodes import pending_xref
+
+    target = ("erratum-" if text.startswith("E") else "claim-") + slug(text)
+    reference = pending_xref(
+        rawtext, refdomain="std", reftype="ref", reftarget=target, refexplicit=True,
+        refwarn=True, refdoc=inliner.document.settings.env.docname,
+    )  # fmt: skip
+    reference += nodes.inline(text, text, classes=["claim-link"])
+    return [reference], []
+
+
+def setup(app):
+    app.connect("source-read", _fill)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("doctree-read", _anchor_checks)
+    app.add_role("claim", _claim_role)
+    return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Build, test and edit the book. Needs Python 3.11 or newer and nothing else.
+
+    python3 make.py book [--no-open]   build the HTML book and open it
+    python3 make.py test               prove every statement in it
+    python3 make.py notebooks          execute the notebooks and store their verdicts
+    python3 make.py lab                open the notebooks in JupyterLab
+    python3 make.py clean              remove what these commands made
+
+Each command first sets up .venv, once; the exact packages are in requirements.txt.
+"""
+
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import webbrowser
+
+ROOT = pathlib.Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+OLDEST = (3, 11)
+
+
+def say(text):
+    print(f"== {text}", flush=True)
+
+
+def stop(text):
+    sys.exit(f"make.py: {text}")
+
+
+def run(*command, **options):
+    """Run a command of the environment in the project's folder; True if it exits 0."""
+    # Later entries of PATH do not matter: the environment's own tools come first.
+    env = os.environ | {"PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")])}
+    env |= {"PYTHONUTF8": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    env |= options.pop("env", {})
+    return subprocess.call([str(c) for c in command], cwd=ROOT, env=env, **options) == 0
+
+
+def digest(*files):
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.read_bytes())
+    return total.hexdigest()
+
+
+def notebooks():
+    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def set_up():
+    """Make .venv with the packages of requirements.txt, unless it is there already."""
+    stamp = VENV / "requirements.stamp"
+    wanted = digest(ROOT / "requirements.txt", ROOT / "pyproject.toml")
+    if stamp.exists() and PYTHON.exists() and stamp.read_text() == wanted:
+        return
+    if not PYTHON.exists():
+        say("setting up .venv (once)")
+        try:
+            import ensurepip  # noqa: F401
+        except ImportError:
+            stop(
+                "this Python has no ensurepip, so it cannot make an environment. On Debian or "
+                "Ubuntu install the package python3-venv; elsewhere use the Python of python.org."
+            )
+        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]):
+            stop("could not make .venv; the message above says why")
+    say("installing the packages of requirements.txt (a few minutes, once)")
+    if not run(
+        PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-q",
+        "-r", "requirements.txt",
+    ):  # fmt: skip
+        stop(
+            "the packages could not be installed. The first set-up needs a network connection "
+            "to the Python package index; the message above says what failed. Run the same "
+            "command again when it is there."
+        )
+    stamp.write_text(wanted)
+
+
+def build():
+    """Build the HTML with warnings as errors."""
+    package = digest(*sorted((ROOT / "sgdnotes").glob("*.py")))
+    stamp, cache = BUILD / "sgdnotes.stamp", BUILD / ".jupyter_cache"
+    # The cache of executed notebooks does not notice an edit in the package.
+    if not stamp.exists() or stamp.read_text() != package:
+        shutil.rmtree(cache, ignore_errors=True)
+        shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
+    BUILD.mkdir(exist_ok=True)
+    stamp.write_text(package)
+    say("building the book (two minutes the first time, seconds after)")
+    return run(PYTHON, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "-q", ".")
+
+
+def book(*options):
+    if not build():
+        stop("the book was not built; the messages above say why")
+    page = HTML / "index.html"
+    say(f"the book is at {page}")
+    if "--no-open" not in options:
+        webbrowser.open(page.as_uri())
+
+
+def test():
+    pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider"]
+    steps = {
+        "lint": lambda: run(BIN / "ruff", "check", "-q", "."),
+        "format": lambda: run(BIN / "ruff", "format", "-q", "--check", "."),
+        "unit tests": lambda: run(
+            *pytest, "-p", "no:nbval", "-n", "2", "--ignore", "tests/test_built_book.py"
+        ),
+        "stored form of the notebooks": lambda: strip("--verify"),
+        "every notebook executed": lambda: run(
+            *pytest, "-n", "2", "--dist", "loadscope", "--nbval-lax", "--nbval-current-env",
+            "--nbval-sanitize-with", "tests/nbval-sanitise.cfg", "-W", "default", "notebooks",
+        ),
+        "build": build,
+        "the built book in a browser": lambda: run(
+            *pytest, "-p", "no:nbval", "-n", "2", "tests/test_built_book.py"
+        ),
+    }  # fmt: skip
+    failed = []
+    for name, step in steps.items():
+        say(name)
+        if not step():
+            failed.append(name)
+    if failed:
+        stop(f"failed: {', '.join(failed)}")
+    say("every step passed")
+
+
+def strip(*options):
+    return run(
+        BIN / "nbstripout", "--keep-count", "--extra-keys",
+        "metadata.language_info cell.metadata.execution", *options, *notebooks(),
+    )  # fmt: skip
+
+
+def store_notebooks(*names):
+    chosen = [n for n in notebooks() if not names or any(n.name.startswith(k) for k in names)]
+    if not chosen:
+        stop(f"no notebook begins with {' or '.join(names)}")
+    for notebook in chosen:
+        say(f"executing {notebook.name}")
+        if not run(BIN / "jupyter", "execute", "--inplace", notebook):
+            stop(f"{notebook.name} did not run; the message above says which cell")
+    if not strip():
+        stop("nbstripout failed; the message above says why")
+
+
+def lab():
+    if not run(PYTHON, "-c", "import jupyterlab", stderr=subprocess.DEVNULL):
+        say("installing JupyterLab (once)")
+        if not run(PYTHON, "-m", "pip", "install", "-q", "jupyterlab"):
+            stop("JupyterLab could not be installed; it needs a network connection once")
+    run(PYTHON, "-m", "jupyterlab", "notebooks", env={"SGDNOTES_PROGRESS": "1"})
+
+
+def clean():
+    for folder in (VENV, BUILD, ROOT / ".ruff_cache", ROOT / "sgdnotes.egg-info"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in ROOT.rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+COMMANDS = {
+    "book": book,
+    "test": test,
+    "notebooks": store_notebooks,
+    "lab": lab,
+    "clean": clean,
+}
+
+
+def main(arguments):
+    if sys.version_info < OLDEST:
+        stop(
+            f"needs Python {OLDEST[0]}.{OLDEST[1]} or newer, this is "
+            f"{sys.version_info[0]}.{sys.version_info[1]}; try python3.12 make.py"
+        )
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(__doc__)
+        return
+    command, *options = arguments
+    if command not in COMMANDS:
+        stop(f"unknown command {command!r}; the commands are {', '.join(COMMANDS)}")
+    allowed = {"book": ["--no-open"], "notebooks": options}.get(command, [])
+    for option in options:
+        if option not in allowed:
+            stop(f"unknown option {option!r} for {command}")
+    if command != "clean":
+        set_up()
+    COMMANDS[command](*options)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

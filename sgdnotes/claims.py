@@ -1,0 +1,219 @@
+"""A statement of the lectures, and whether it holds."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from sgdnotes.estimate import Estimate
+
+__all__ = ["AGREE", "REJECT", "Claim", "ClaimFailed", "Verdict", "claim"]
+
+AGREE = 4.0  # a true statement is within so many standard errors
+REJECT = 8.0  # a wrong rival is off by at least so many
+_POINTS = 5  # random points at which an exact claim is tried in numbers
+_DIGITS = 30
+_ID = re.compile(r"[SEB]\d+(\.\d+)?")
+
+
+class ClaimFailed(AssertionError):
+    """A claim does not hold, or its check could not have told."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim that held; it shows itself in one line."""
+
+    id: str
+    kind: str
+    text: str
+    formula: str = ""
+
+    def __repr__(self):
+        return f"{self.id} holds, {self.kind}: {self.text}"
+
+    def _repr_markdown_(self):
+        formula = f" ${self.formula}$." if self.formula else ""
+        return f"✓ **{self.id}** holds, *{self.kind}*.{formula} {self.text}."
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the ledger, waiting for a check. Made by `claim`."""
+
+    id: str
+
+    def exact(self, lhs, rhs, printed=None, rival=None) -> Verdict:
+        """`lhs` equals `rhs`: symbolically, and in numbers at random points.
+
+        Parameters
+        ----------
+        lhs, rhs : SymPy expressions or matrices of one shape
+        printed : expression, optional
+            The form that the source prints and that is wrong: it must differ.
+        rival : expression, optional
+            Another wrong form, where the source is right: it must differ too.
+
+        Raises
+        ------
+        ClaimFailed
+            If simplify(lhs − rhs) is not 0, if the two differ at a random
+            point in 30 digits, or if `printed` or `rival` equals `lhs`.
+        """
+        left, right = _entries(lhs), _entries(rhs)
+        if len(left) != len(right):
+            raise ValueError(f"lhs and rhs must have one shape, got {len(left)}, {len(right)}")
+        for a, b in zip(left, right, strict=True):
+            residual = sp.simplify((a - b).doit())
+            if residual != 0:
+                raise ClaimFailed(f"{self.id}: lhs - rhs simplifies to {residual}, not to 0")
+            worst = max(abs(v) for v in _numbers(a - b))
+            if worst > 10.0 ** (3 - _DIGITS // 2):
+                raise ClaimFailed(f"{self.id}: lhs and rhs differ by {worst} at a random point")
+        text = f"residual 0, and 0 at {_POINTS} random points"
+        for name, value in (("printed form", printed), ("rival", rival)):
+            if value is None:
+                continue
+            wrong = _entries(value)
+            if len(wrong) != len(left):
+                raise ValueError(f"the {name} must have the shape of lhs, got {len(wrong)} entries")
+            gap = max(
+                max(abs(v) for v in _numbers(a - b)) for a, b in zip(left, wrong, strict=True)
+            )
+            if gap < 1e-6:
+                raise ClaimFailed(f"{self.id}: the {name} is not rejected, it differs by 0")
+            text += f"; the {name} is rejected, its residual is not 0"
+        return Verdict(self.id, "exact", text, _formula(rhs))
+
+    def measured(
+        self, estimate: Estimate, expected, printed=None, rival=None, bias: float = 0.0
+    ) -> Verdict:
+        """`estimate` agrees with `expected` and rejects a wrong rival.
+
+        Parameters
+        ----------
+        estimate : Estimate
+        expected : float or array
+            From theory, never from the run itself.
+        printed : float or array, optional
+            The value that the source's wrong form gives.
+        rival : float or array, optional
+            Another wrong value, where the source is right. Without either,
+            twice and half of `expected` must both be rejected.
+        bias : float
+            A stated bound on the systematic error of the experiment.
+
+        Raises
+        ------
+        ClaimFailed
+            If some |z| > 4, or a rival has no |z| ≥ 8: then the standard
+            error is too large for the check to mean anything.
+        """
+        expected = np.asarray(expected, dtype=float)
+        if expected.shape != np.shape(estimate.value) or not np.isfinite(expected).all():
+            raise ValueError(
+                f"expected must be finite and shaped {np.shape(estimate.value)}, got {expected}"
+            )
+        z = np.abs(estimate.z(expected, bias)).max()
+        shown = _shown(estimate, expected)
+        if not z <= AGREE:
+            raise ClaimFailed(f"{self.id}: {shown}: |z| = {z:.1f} > {AGREE:g}")
+        if printed is None and rival is None:
+            if not expected.any():
+                raise ValueError("expected is 0, so twice it is no rival: name one in rival=")
+            rivals = [("twice that", 2 * expected), ("half of it", expected / 2)]
+        else:
+            rivals = [("the printed form", printed), ("the rival", rival)]
+        rejected = []
+        for name, value in rivals:
+            if value is None:
+                continue
+            off = np.abs(estimate.z(value, bias)).max()
+            if not off >= REJECT:
+                raise ClaimFailed(
+                    f"{self.id}: {shown}: {name} is not rejected, |z| = {off:.1f} < {REJECT:g}"
+                )
+            rejected.append(f"{name}{_number(value)} is rejected at |z| = {_rounded(off)}")
+        text = f"{shown}, |z| = {z:.1f}; {'; '.join(rejected)}"
+        if bias:
+            text += f"; allowed bias {bias:.2g}"
+        return Verdict(self.id, "measured", text)
+
+
+def claim(id: str) -> Claim:
+    """The claim with this ledger id: S source, E erratum, B beyond the sources.
+
+    Raises
+    ------
+    ValueError
+        If `id` is not of the form S0.21, E4 or B2.
+    """
+    if not _ID.fullmatch(id):
+        raise ValueError(f"id must look like 'S0.21', 'E4' or 'B2', got {id!r}")
+    return Claim(id)
+
+
+def _entries(value) -> list[sp.Expr]:
+    value = sp.sympify(value)
+    return list(value) if isinstance(value, sp.MatrixBase) else [value]
+
+
+def _numbers(expression: sp.Expr) -> list[sp.Expr]:
+    """The expression in high precision at points that respect its assumptions."""
+    draw = random.Random(20)
+    values = []
+    for _ in range(_POINTS):
+        tried = expression
+        for function in sorted(tried.atoms(sp.core.function.AppliedUndef), key=str):
+            weights = [sp.Rational(draw.randint(2, 9), 20) for _ in function.args]
+            probe = [sp.Dummy() for _ in function.args]
+            smooth = sp.exp(-sum(w * p**2 for w, p in zip(weights, probe, strict=True)))
+            smooth *= 2 + sum(w * sp.sin(p) for w, p in zip(weights, probe, strict=True))
+            tried = tried.replace(function.func, sp.Lambda(tuple(probe), smooth))
+        tried = tried.doit() if tried.has(sp.Derivative, sp.Subs) else tried
+        point = {s: _value(s, draw) for s in sorted(tried.free_symbols, key=str)}
+        value = sp.N(tried.subs(point), _DIGITS)
+        if not value.is_number or value.has(sp.nan, sp.zoo, sp.oo):
+            raise ClaimFailed(f"no number at {point}: {value}")
+        values.append(value)
+    return values
+
+
+def _value(symbol: sp.Symbol, draw: random.Random) -> sp.Expr:
+    if symbol.is_integer:
+        return sp.Integer(draw.randint(2, 9))
+    size = sp.Rational(draw.randint(20, 220), 97)
+    if symbol.is_positive or symbol.is_nonnegative:
+        return size
+    if symbol.is_negative:
+        return -size
+    return size * draw.choice((1, -1))
+
+
+def _formula(value) -> str:
+    tex = sp.latex(value)
+    return tex if len(tex) <= 160 else ""
+
+
+def _number(value) -> str:
+    return "" if np.ndim(value) else f", {float(value):.6g},"
+
+
+def _rounded(z: float) -> str:
+    """Two digits are enough for a rejection."""
+    return f"{float(f'{z:.2g}'):g}"
+
+
+def _shown(estimate: Estimate, expected) -> str:
+    if np.ndim(estimate.value):
+        return f"measured at {np.size(estimate.value)} points, the largest gap"
+    # Two digits of the error, and the value to the same place.
+    places = max(0, 1 - int(np.floor(np.log10(estimate.standard_error))))
+    return (
+        f"measured {estimate.value:.{places}f} ± {estimate.standard_error:.{places}f}, "
+        f"expected {float(expected):.6g}"
+    )

@@ -1,0 +1,195 @@
+"""A number and its standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = [
+    "Estimate",
+    "covariance",
+    "density",
+    "jackknife",
+    "mean",
+    "slope",
+    "variance",
+]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value, or several, with the standard error of each.
+
+    Parameters
+    ----------
+    value, standard_error : float or arrays of one shape
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite or a standard error is not positive.
+    """
+
+    value: float | np.ndarray
+    standard_error: float | np.ndarray
+
+    def __post_init__(self):
+        value = np.asarray(self.value, dtype=float)
+        error = np.asarray(self.standard_error, dtype=float)
+        if value.shape != error.shape:
+            raise ValueError(
+                f"value and standard_error must have one shape, got {value.shape} and {error.shape}"
+            )
+        if not np.isfinite(value).all():
+            raise ValueError(f"value must be finite, got {self.value}")
+        if not (np.isfinite(error).all() and (error > 0).all()):
+            raise ValueError(
+                f"standard_error must be positive and finite, got {self.standard_error}; "
+                "a quantity without spread is exact: compare it exactly"
+            )
+
+    def z(self, expected, bias: float = 0.0):
+        """Signed distance from `expected` in standard errors, beyond `bias`.
+
+        Parameters
+        ----------
+        expected : float or array
+        bias : float
+            A stated bound on the systematic error, at least 0, taken off the
+            distance before it is divided by the standard error.
+        """
+        if bias < 0:
+            raise ValueError(f"bias must be at least 0, got {bias}")
+        gap = np.asarray(self.value, dtype=float) - np.asarray(expected, dtype=float)
+        z = np.sign(gap) * np.maximum(np.abs(gap) - bias, 0.0) / self.standard_error
+        return float(z) if z.ndim == 0 else z
+
+    def scaled(self, factor: float) -> Estimate:
+        """The same measurement in other units."""
+        return Estimate(self.value * factor, self.standard_error * abs(factor))
+
+
+def _samples(samples, least: int) -> np.ndarray:
+    samples = np.asarray(samples, dtype=float)
+    if samples.ndim == 0 or len(samples) < least:
+        raise ValueError(
+            f"samples must hold at least {least} independent values, got shape {samples.shape}"
+        )
+    return samples
+
+
+def _result(value, error) -> Estimate:
+    if np.ndim(value) == 0:
+        return Estimate(float(value), float(error))
+    return Estimate(value, error)
+
+
+def mean(samples) -> Estimate:
+    """Mean over the first axis of independent samples.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, …) array, n ≥ 2
+    """
+    samples = _samples(samples, 2)
+    return _result(samples.mean(0), samples.std(0, ddof=1) / np.sqrt(len(samples)))
+
+
+def variance(samples) -> Estimate:
+    """Variance over the first axis, with its error from the fourth moment.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, …) array of independent samples, n ≥ 4
+    """
+    samples = _samples(samples, 4)
+    squares = (samples - samples.mean(0)) ** 2
+    n = len(samples)
+    return _result(squares.sum(0) / (n - 1), squares.std(0, ddof=1) / np.sqrt(n))
+
+
+def covariance(samples) -> Estimate:
+    """Covariance matrix of independent samples, entry by entry.
+
+    Parameters
+    ----------
+    samples : (n, d) array, n ≥ 4
+
+    Returns
+    -------
+    Estimate with (d, d) arrays
+    """
+    samples = _samples(samples, 4)
+    if samples.ndim != 2:
+        raise ValueError(f"samples must be (n, d), got shape {samples.shape}")
+    centred = samples - samples.mean(0)
+    products = centred[:, :, None] * centred[:, None, :]
+    n = len(samples)
+    return Estimate(products.sum(0) / (n - 1), products.std(0, ddof=1) / np.sqrt(n))
+
+
+def jackknife(statistic: Callable, samples, groups: int = 50) -> Estimate:
+    """Any statistic of independent samples, its error by leaving groups out.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes an array shaped like `samples` with fewer rows, returns a float
+        or an array.
+    samples : (n, …) array, n ≥ groups
+    groups : int
+    """
+    samples = _samples(samples, groups)
+    parts = np.array_split(samples, groups)
+    left_out = np.array(
+        [statistic(np.concatenate(parts[:k] + parts[k + 1 :])) for k in range(groups)]
+    )
+    spread = ((left_out - left_out.mean(0)) ** 2).sum(0)
+    return _result(statistic(samples), np.sqrt((groups - 1) / groups * spread))
+
+
+def density(samples, edges) -> Estimate:
+    """Histogram density in each bin, with its binomial error.
+
+    Parameters
+    ----------
+    samples : (n,) array of independent samples
+    edges : (m + 1,) increasing array
+
+    Returns
+    -------
+    Estimate with (m,) arrays, in units of 1/x. An empty bin is given the
+    error of a bin that holds one sample.
+    """
+    samples = _samples(samples, 2)
+    edges = np.asarray(edges, dtype=float)
+    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
+        raise ValueError("edges must be a 1-D increasing array of at least 2 values")
+    n = len(samples)
+    counts, _ = np.histogram(samples, edges)
+    share = counts / n
+    least = np.maximum(counts, 1) / n
+    error = np.sqrt(least * (1 - np.minimum(share, 1 - 1 / n)) / n)
+    width = np.diff(edges)
+    return Estimate(share / width, error / width)
+
+
+def slope(x, y: Estimate) -> Estimate:
+    """Slope of the straight line through (x, y), weighted by 1/error².
+
+    Parameters
+    ----------
+    x : (n,) array, n ≥ 3
+    y : Estimate of n values, independent of each other
+    """
+    x = _samples(x, 3)
+    weight = 1.0 / np.asarray(y.standard_error) ** 2
+    centred = x - (weight * x).sum() / weight.sum()
+    spread = (weight * centred**2).sum()
+    if not spread > 0:
+        raise ValueError("x must hold at least two different values")
+    return Estimate(
+        float((weight * centred * y.value).sum() / spread), float(1.0 / np.sqrt(spread))
+    )

@@ -1,0 +1,233 @@
+"""A loss is written once, as a SymPy expression, and made callable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import sympy as sp
+from sympy.codegen.rewriting import create_expand_pow_optimization, optimize
+
+__all__ = ["DataLoss", "Loss"]
+
+# NumPy's x**3 costs eight times x*x*x, more than the rest of a step.
+_POWERS = [create_expand_pow_optimization(8)]
+
+
+def _unrolled(expression):
+    if isinstance(expression, list):
+        return [_unrolled(e) for e in expression]
+    return optimize(expression, _POWERS)
+
+
+def _compile(arguments, expression):
+    return sp.lambdify(arguments, _unrolled(expression), "numpy", cse=True)
+
+
+def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
+    symbols = (symbols,) if isinstance(symbols, sp.Symbol) else tuple(symbols)
+    if not symbols or not all(isinstance(s, sp.Symbol) for s in symbols):
+        raise ValueError(f"{name} must be one SymPy symbol or several, got {symbols!r}")
+    if len(set(symbols)) != len(symbols):
+        raise ValueError(f"{name} names a symbol twice: {symbols!r}")
+    return symbols
+
+
+def _refuse_unknown(expression: sp.Expr, known: Sequence[sp.Symbol]) -> None:
+    unknown = expression.free_symbols - set(known)
+    if unknown:
+        raise ValueError(
+            f"expr has symbols without a value: {sorted(map(str, unknown))}; "
+            f"substitute numbers for all but {list(map(str, known))}"
+        )
+
+
+class _Symbolic:
+    """What a loss of parameters alone and a loss of parameters and data share."""
+
+    symbols: tuple[sp.Symbol, ...]
+
+    @property
+    def dimension(self) -> int:
+        """Number of parameters d; points are (…,) if d = 1 and (…, d) otherwise."""
+        return len(self.symbols)
+
+    def _columns(self, x) -> list[np.ndarray]:
+        x = np.asarray(x, dtype=float)
+        if self.dimension == 1:
+            return [x]
+        if x.ndim == 0 or x.shape[-1] != self.dimension:
+            raise ValueError(
+                f"x must have {self.dimension} entries along its last axis "
+                f"({', '.join(map(str, self.symbols))}), got shape {x.shape}"
+            )
+        return [x[..., i] for i in range(self.dimension)]
+
+    def _stack(self, values, shape) -> np.ndarray:
+        if self.dimension == 1:
+            value = np.asarray(values[0], dtype=float)
+            return value if value.shape == shape else np.broadcast_to(value, shape).copy()
+        out = np.empty((*shape, self.dimension))
+        for i, value in enumerate(values):
+            out[..., i] = value
+        return out
+
+
+class Loss(_Symbolic):
+    """A loss of its parameters alone.
+
+    Parameters
+    ----------
+    expr : sympy.Expr
+        The loss; it may hold no symbol but `symbols`.
+    symbols : sympy.Symbol or sequence of d symbols
+        The parameters, in the order of the last axis of every point.
+
+    Raises
+    ------
+    ValueError
+        If `expr` holds another symbol, or a symbol is named twice.
+
+    Notes
+    -----
+    Points are (…,) arrays if d = 1 and (…, d) arrays otherwise.
+    """
+
+    def __init__(self, expr, symbols):
+        self.symbols = _as_symbols("symbols", symbols)
+        self.expr = sp.sympify(expr)
+        _refuse_unknown(self.expr, self.symbols)
+        self._value = _compile(self.symbols, self.expr)
+        self._gradient = _compile(self.symbols, [self.expr.diff(s) for s in self.symbols])
+        self._hessian = _compile(
+            self.symbols, [[self.expr.diff(a, b) for b in self.symbols] for a in self.symbols]
+        )
+
+    def __reduce__(self):
+        return type(self), (self.expr, self.symbols)
+
+    def __repr__(self):
+        return f"Loss({self.expr}, {self.symbols})"
+
+    def value(self, x) -> np.ndarray:
+        """The loss at points `x`: (…,) or (…, d) in, (…,) out."""
+        columns = self._columns(x)
+        return np.broadcast_to(self._value(*columns), columns[0].shape).astype(float)
+
+    def gradient(self, x) -> np.ndarray:
+        """The gradient at points `x`, an array of the shape of `x`."""
+        columns = self._columns(x)
+        return self._stack(self._gradient(*columns), columns[0].shape)
+
+    def hessian(self, x) -> np.ndarray:
+        """The second derivative: (…,) in 1-D, (…, d, d) otherwise."""
+        columns = self._columns(x)
+        rows = self._hessian(*columns)
+        if self.dimension == 1:
+            return self._stack(rows[0], columns[0].shape)
+        return np.stack([self._stack(row, columns[0].shape) for row in rows], axis=-2)
+
+
+class DataLoss(_Symbolic):
+    """The mean over n examples of one per-example loss: a training loss.
+
+    Parameters
+    ----------
+    expr : sympy.Expr
+        The loss of one example, of `symbols` and `data_symbols` alone.
+    symbols : sympy.Symbol or sequence of d symbols
+        The parameters.
+    data_symbols : sympy.Symbol or sequence of k symbols
+        What an example consists of, in the order of the columns of `data`.
+    data : (n,) or (n, k) array
+        One row an example.
+
+    Raises
+    ------
+    ValueError
+        If `expr` holds another symbol, or `data` is not (n, k) and finite.
+    """
+
+    def __init__(self, expr, symbols, data_symbols, data):
+        self.symbols = _as_symbols("symbols", symbols)
+        self.data_symbols = _as_symbols("data_symbols", data_symbols)
+        self.expr = sp.sympify(expr)
+        everything = (*self.symbols, *self.data_symbols)
+        _refuse_unknown(self.expr, everything)
+        data = np.asarray(data, dtype=float)
+        data = data[:, None] if data.ndim == 1 else data
+        if data.ndim != 2 or data.shape[1] != len(self.data_symbols) or not len(data):
+            raise ValueError(
+                f"data must be (n, {len(self.data_symbols)}), one column for each of "
+                f"{list(map(str, self.data_symbols))}, got shape {data.shape}"
+            )
+        if not np.isfinite(data).all():
+            raise ValueError("data must be finite, got nan or inf")
+        self.data = data
+        self._value = _compile(everything, self.expr)
+        self._gradient = _compile(everything, [self.expr.diff(s) for s in self.symbols])
+        self._hessian = _compile(
+            everything, [[self.expr.diff(a, b) for b in self.symbols] for a in self.symbols]
+        )
+
+    def __reduce__(self):
+        return type(self), (self.expr, self.symbols, self.data_symbols, self.data)
+
+    def __repr__(self):
+        return f"DataLoss({self.expr}, {self.symbols}, {len(self.data)} examples)"
+
+    @property
+    def examples(self) -> int:
+        """The number n of examples."""
+        return len(self.data)
+
+    def _arguments(self, x):
+        # Points gain a last axis, over which the examples are laid out.
+        return [column[..., None] for column in self._columns(x)], self.data.T
+
+    def value(self, x) -> np.ndarray:
+        """The training loss at points `x`: (…,) or (…, d) in, (…,) out."""
+        columns, data = self._arguments(x)
+        shape = (*columns[0].shape[:-1], self.examples)
+        return np.broadcast_to(self._value(*columns, *data), shape).mean(-1)
+
+    def gradient(self, x) -> np.ndarray:
+        """The mean gradient g at points `x`, an array of the shape of `x`."""
+        return self.example_gradients(x).mean(-1 if self.dimension == 1 else -2)
+
+    def hessian(self, x) -> np.ndarray:
+        """The mean second derivative: (…,) in 1-D, (…, d, d) otherwise."""
+        return self.example_hessians(x).mean(-1 if self.dimension == 1 else -3)
+
+    def example_gradients(self, x) -> np.ndarray:
+        """Every example's gradient g_i: (…, n) in 1-D, (…, n, d) otherwise."""
+        columns, data = self._arguments(x)
+        shape = (*columns[0].shape[:-1], self.examples)
+        return self._stack(self._gradient(*columns, *data), shape)
+
+    def example_hessians(self, x) -> np.ndarray:
+        """Every example's second derivative H_i: (…, n) or (…, n, d, d)."""
+        columns, data = self._arguments(x)
+        shape = (*columns[0].shape[:-1], self.examples)
+        rows = self._hessian(*columns, *data)
+        if self.dimension == 1:
+            return self._stack(rows[0], shape)
+        return np.stack([self._stack(row, shape) for row in rows], axis=-2)
+
+    def batch_gradient(self, x, index) -> np.ndarray:
+        """The mean gradient over the examples `index`, one batch a point.
+
+        Parameters
+        ----------
+        x : (chains,) or (chains, d) array
+        index : (chains, B) array of int, rows of `data`
+
+        Returns
+        -------
+        array of the shape of `x`
+        """
+        columns = [column[..., None] for column in self._columns(x)]
+        data = [self.data[:, j].take(index) for j in range(len(self.data_symbols))]
+        values = self._gradient(*columns, *data)
+        means = [np.broadcast_to(v, index.shape).mean(-1) for v in values]
+        return self._stack(means, columns[0].shape[:-1])

@@ -1,0 +1,157 @@
+"""What makes a gradient stochastic: the law of ĝ − g."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Gaussian", "MiniBatch", "StateDependent", "TwoPoint"]
+
+
+class _Additive:
+    """Noise that is added to the gradient of a loss."""
+
+    def gradient(self, loss, x, rng, batch_size):
+        """A stochastic gradient ĝ at each point: a new array shaped like `x`."""
+        g = loss.gradient(x)
+        g += self.draw(x, rng, batch_size)
+        return g
+
+
+@dataclass(frozen=True, eq=False)
+class Gaussian(_Additive):
+    """Normal noise, the same at every point.
+
+    Parameters
+    ----------
+    covariance : float or (d, d) array
+        Of one example's gradient (B = 1), in units of gradient squared.
+        A batch of B divides it by B. A number means that number times
+        the identity.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is not symmetric and positive semidefinite.
+    """
+
+    covariance: float | np.ndarray = 1.0
+
+    def __post_init__(self):
+        covariance = np.asarray(self.covariance, dtype=float)
+        if covariance.ndim not in (0, 2) or not np.isfinite(covariance).all():
+            raise ValueError(
+                f"covariance must be a finite number or a (d, d) array, got {self.covariance!r}"
+            )
+        if covariance.ndim == 0:
+            if covariance < 0:
+                raise ValueError(f"covariance must be at least 0, got {self.covariance}")
+            root = np.sqrt(covariance)
+        else:
+            if covariance.shape[0] != covariance.shape[1] or not np.allclose(
+                covariance, covariance.T
+            ):
+                raise ValueError(f"covariance must be symmetric, got {covariance.tolist()}")
+            values, vectors = np.linalg.eigh(covariance)
+            if values[0] < -1e-12 * max(values[-1], 1e-300):
+                raise ValueError(
+                    f"covariance must be positive semidefinite, its smallest eigenvalue "
+                    f"is {values[0]:.6g}"
+                )
+            root = vectors * np.sqrt(values.clip(min=0.0))
+        object.__setattr__(self, "_root", root)
+
+    def draw(self, x, rng, batch_size=1):
+        """The noise of a batch at each point: an array shaped like `x`."""
+        xi = rng.standard_normal(x.shape)
+        if self._root.ndim == 2:
+            if x.shape[-1] != len(self._root):
+                raise ValueError(
+                    f"covariance is {self._root.shape}, but points have shape {x.shape}"
+                )
+            return xi @ (self._root.T / np.sqrt(batch_size))
+        xi *= self._root / np.sqrt(batch_size)
+        return xi
+
+
+@dataclass(frozen=True)
+class TwoPoint(_Additive):
+    """A fair coin: plus or minus `standard_deviation`, in units of the gradient.
+
+    A batch of B is the mean of B coins.
+    """
+
+    standard_deviation: float = 1.0
+
+    def __post_init__(self):
+        if not 0 <= self.standard_deviation < np.inf:
+            raise ValueError(
+                f"standard_deviation must be finite and at least 0, got {self.standard_deviation}"
+            )
+
+    def draw(self, x, rng, batch_size=1):
+        """The noise of a batch at each point: an array shaped like `x`."""
+        heads = rng.binomial(batch_size, 0.5, x.shape)
+        return (2.0 * heads - batch_size) * (self.standard_deviation / batch_size)
+
+
+@dataclass(frozen=True)
+class StateDependent(_Additive):
+    """Normal noise in one dimension whose variance depends on the point.
+
+    Parameters
+    ----------
+    variance : callable
+        σ²(x) of one example's gradient: (m,) points in, (m,) values out. The
+        step uses its value where the step starts.
+
+    Raises
+    ------
+    ValueError
+        During a run, if the variance is negative or nan somewhere.
+    """
+
+    variance: Callable
+
+    def draw(self, x, rng, batch_size=1):
+        """The noise of a batch at each point: an array shaped like `x`."""
+        variance = self.variance(x)
+        if not (variance >= 0).all():
+            where = int(np.argmin(np.where(np.isnan(variance), -np.inf, variance)))
+            raise ValueError(
+                f"variance must be at least 0 at every point, got {variance[where]:.6g} "
+                f"at x = {x[where]:.6g}"
+            )
+        return rng.standard_normal(x.shape) * np.sqrt(variance / batch_size)
+
+
+@dataclass(frozen=True)
+class MiniBatch:
+    """Batches of examples drawn from a `DataLoss`, afresh at every step.
+
+    Parameters
+    ----------
+    replace : bool
+        Whether one batch may hold the same example twice.
+    """
+
+    replace: bool = True
+
+    def gradient(self, loss, x, rng, batch_size):
+        """A batch gradient ĝ at each point: a new array shaped like `x`."""
+        if not hasattr(loss, "batch_gradient"):
+            raise ValueError(f"MiniBatch needs a DataLoss to draw examples from, got {loss!r}")
+        chains = len(x)
+        if self.replace:
+            index = rng.integers(loss.examples, size=(chains, batch_size))
+        elif batch_size > loss.examples:
+            raise ValueError(
+                f"batch_size must be at most the number of examples, {loss.examples}, "
+                f"when drawn without replacement, got {batch_size}"
+            )
+        else:
+            keys = rng.random((chains, loss.examples))
+            index = np.argpartition(keys, batch_size - 1, axis=1)[:, :batch_size]
+        return loss.batch_gradient(x, index)

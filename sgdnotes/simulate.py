@@ -1,0 +1,287 @@
+"""Many chains, many steps: the same numbers whatever runs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+__all__ = ["Diverged", "Run", "simulate"]
+
+BLOCK = 2**13  # chains that share a stream; their arrays fit in cache
+_CHECK = 32  # steps between two looks for overflow
+
+
+class Diverged(ValueError):
+    """Some chains overflowed.
+
+    Attributes
+    ----------
+    step : int
+        The step by which it was noticed.
+    count : int
+        How many chains of the block had left the finite numbers.
+    """
+
+    def __init__(self, step: int, count: int):
+        super().__init__(step, count)
+        self.step, self.count = step, count
+
+    def __str__(self):
+        return (
+            f"{self.count} chains overflowed by step {self.step}: a smaller learning_rate, "
+            "a start nearer to the minimum, or a loss that confines would keep them finite"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a simulation returns; d = 1 has no last axis.
+
+    Attributes
+    ----------
+    samples : (chains,) or (chains, d) array
+        Where each chain ended.
+    average : (chains, …) array or None
+        Each chain's time average of `observe`, after the burn-in.
+    path : (k, chains) or (k, chains, d) array or None
+        Snapshots at the steps `path_steps`, if `record_every` was given.
+    path_steps : (k,) array of int or None
+    exit_step : (chains,) array of int or None
+        The step that met `absorb`, or −1; absorbed chains stay there.
+    steps : int
+    """
+
+    samples: np.ndarray
+    steps: int
+    average: np.ndarray | None = None
+    path: np.ndarray | None = None
+    path_steps: np.ndarray | None = None
+    exit_step: np.ndarray | None = None
+
+
+@dataclass
+class _Plan:
+    """What every block of one simulation is told."""
+
+    dynamics: object
+    loss: object
+    noise: object
+    steps: int
+    burn_in: int
+    observe: Callable | None
+    observe_every: int
+    record_every: int | None
+    absorb: Callable | None
+
+
+@dataclass
+class _Block:
+    """One block's chains as they move; absorbed ones are set aside."""
+
+    x: np.ndarray
+    memory: dict
+    total: np.ndarray | None = None
+    seen: int = 0
+    path: list = field(default_factory=list)
+
+
+def _refuse_overflow(x: np.ndarray, t: int) -> None:
+    finite = np.isfinite(x)
+    if not finite.all():
+        lost = ~finite if x.ndim == 1 else ~finite.all(axis=1)
+        raise Diverged(t, int(lost.sum()))
+
+
+def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
+    x = x.copy()
+    block = _Block(x, plan.dynamics.start(x))
+    final, exit_step, alive = None, None, None
+    if plan.absorb is not None:
+        final, exit_step = x.copy(), np.full(len(x), -1)
+        alive = np.arange(len(x))
+    if plan.record_every:
+        block.path.append(x.copy())
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(1, plan.steps + 1):
+            plan.dynamics.step(block.x, block.memory, plan.loss, plan.noise, rng, t)
+            if plan.absorb is not None:
+                gone = np.asarray(plan.absorb(block.x))
+                if gone.any():
+                    exit_step[alive[gone]] = t
+                    final[alive[gone]] = block.x[gone]
+                    alive = alive[~gone]
+                    block.x = block.x[~gone]
+                    block.memory = {k: v[~gone] for k, v in block.memory.items()}
+                    if not len(alive):
+                        break
+            if plan.observe and t > plan.burn_in and (t - plan.burn_in) % plan.observe_every == 0:
+                seen = plan.observe(block.x)
+                block.total = seen.astype(float) if block.total is None else block.total + seen
+                block.seen += 1
+            if plan.record_every and t % plan.record_every == 0:
+                block.path.append(block.x.copy())
+            if t % _CHECK == 0 or t == plan.steps:
+                _refuse_overflow(block.x, t)
+                if tick and (t % (8 * _CHECK) == 0 or t == plan.steps):
+                    tick(t)
+    if plan.absorb is not None:
+        final[alive] = block.x
+        block.x = final
+    average = None if block.total is None else block.total / block.seen
+    path = np.stack(block.path) if block.path else None
+    return block.x, average, path, exit_step
+
+
+def _whole(name: str, value, least: int) -> int:
+    if value != int(value) or value < least:
+        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
+    return int(value)
+
+
+def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
+    shape = (chains,) if dimension == 1 else (chains, dimension)
+    start = np.asarray(start, dtype=float)
+    if not np.isfinite(start).all():
+        raise ValueError("start must be finite, got nan or inf")
+    try:
+        return np.broadcast_to(start, shape).copy()
+    except ValueError:
+        raise ValueError(
+            f"start must be one point or one a chain, shape {shape}, got {start.shape}"
+        ) from None
+
+
+def simulate(
+    dynamics,
+    loss,
+    noise=None,
+    *,
+    start,
+    chains: int,
+    steps: int,
+    rng: int | np.random.Generator,
+    burn_in: int = 0,
+    observe: Callable | None = None,
+    observe_every: int = 1,
+    record_every: int | None = None,
+    absorb: Callable | None = None,
+    threads: int | None = None,
+    executor: Executor | None = None,
+    block: int = BLOCK,
+) -> Run:
+    """Run `chains` independent copies of `dynamics` on `loss` for `steps` steps.
+
+    Chains run in blocks of fixed size, each with a random stream of its own
+    spawned from `rng`, so the result has the same bits for any number of
+    threads and any executor.
+
+    Parameters
+    ----------
+    dynamics : SGD, Langevin, … of `sgdnotes.dynamics`
+    loss : Loss or DataLoss
+    noise : a law of `sgdnotes.noise`
+        The gradient noise. Langevin may go without: standard normal kicks.
+    start : float, (d,), (chains,) or (chains, d) array
+        Where the chains begin.
+    rng : int or numpy.random.Generator
+    burn_in : int
+        Steps before `observe` is looked at.
+    observe : callable, optional
+        Takes the points (m,) or (m, d), returns an (m, …) array; each chain's
+        time average is kept in `Run.average`.
+    observe_every : int
+        Steps between two looks.
+    record_every : int, optional
+        Keep a snapshot of every chain each so many steps, the start included.
+    absorb : callable, optional
+        Takes the points, returns (m,) bool; a chain stops where it is true.
+        It excludes `observe` and `record_every`.
+    threads : int, optional
+        Threads to share the blocks among; all cores by default.
+    executor : concurrent.futures.Executor, optional
+        Runs the blocks instead of threads. What it sends to other processes
+        must pickle: functions of a module, not lambdas.
+    block : int
+        Chains a block; another size is another set of random streams.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as above.
+    Diverged
+        If a chain overflows.
+    """
+    chains = _whole("chains", chains, 1)
+    steps = _whole("steps", steps, 1)
+    block = _whole("block", block, 1)
+    burn_in = _whole("burn_in", burn_in, 0)
+    observe_every = _whole("observe_every", observe_every, 1)
+    if record_every is not None:
+        record_every = _whole("record_every", record_every, 1)
+    threads = _whole("threads", threads or os.cpu_count() or 1, 1)
+    if observe and burn_in + observe_every > steps:
+        raise ValueError(
+            f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "
+            f"for `observe` to be looked at, got {steps}"
+        )
+    if absorb and (observe or record_every):
+        raise ValueError("absorb cannot be combined with observe or record_every")
+    if noise is None and not hasattr(dynamics, "temperature"):
+        raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
+
+    x = _starting_points(start, chains, loss.dimension)
+    cuts = range(0, chains, block)
+    streams = np.random.default_rng(rng).spawn(len(cuts))
+    plan = _Plan(
+        dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb
+    )
+    work = [(plan, x[a : a + block], stream) for a, stream in zip(cuts, streams, strict=True)]
+    # A bar only for a person at a terminal, and only after two seconds.
+    hidden = False if os.environ.get("SGDNOTES_PROGRESS") else None
+    with tqdm(total=steps * len(work), delay=2, leave=False, disable=hidden) as bar:
+        if executor is not None:
+            parts = _gather([executor.submit(_run_block, *w) for w in work], steps, bar)
+        elif threads == 1 or len(work) == 1:
+            parts = [_run_block(*w, tick=_ticker(bar)) for w in work]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                parts = _gather([pool.submit(_run_block, *w) for w in work], steps, bar)
+    samples, averages, paths, exits = zip(*parts, strict=True)
+    return Run(
+        samples=np.concatenate(samples),
+        steps=steps,
+        average=None if observe is None else np.concatenate(averages),
+        path=np.concatenate(paths, axis=1) if record_every else None,
+        path_steps=np.arange(0, steps + 1, record_every) if record_every else None,
+        exit_step=None if absorb is None else np.concatenate(exits),
+    )
+
+
+def _ticker(bar):
+    done = 0
+
+    def tick(t):
+        nonlocal done
+        bar.update(t - done)
+        done = t
+
+    return tick
+
+
+def _gather(futures, steps: int, bar) -> list:
+    for future in as_completed(futures):
+        if future.exception():
+            for other in futures:
+                other.cancel()
+            raise future.exception()
+        bar.update(steps)
+    return [future.result() for future in futures]
