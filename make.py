@@ -96,7 +96,7 @@ def build():
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(package)
     say("building the book (two minutes the first time, seconds after)")
-    return run(PYTHON, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going", "-q", ".")
+    return run(BIN / "jupyter-book", "build", "-W", "-n", "--keep-going", "-q", ".")
 
 
 def book(*options):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ __all__ = [
     "jackknife",
     "mean",
     "slope",
+    "stack",
     "variance",
 ]
 
@@ -174,6 +175,17 @@ def density(samples, edges) -> Estimate:
     error = np.sqrt(least * (1 - np.minimum(share, 1 - 1 / n)) / n)
     width = np.diff(edges)
     return Estimate(share / width, error / width)
+
+
+def stack(estimates: Iterable[Estimate]) -> Estimate:
+    """Several estimates as one, along a new first axis."""
+    estimates = list(estimates)
+    if not estimates:
+        raise ValueError("estimates must hold at least one Estimate")
+    return Estimate(
+        np.array([one.value for one in estimates]),
+        np.array([one.standard_error for one in estimates]),
+    )
 
 
 def slope(x, y: Estimate) -> Estimate:

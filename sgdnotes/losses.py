@@ -63,10 +63,13 @@ class _Symbolic:
             )
         return [x[..., i] for i in range(self.dimension)]
 
-    def _stack(self, values, shape) -> np.ndarray:
+    def _stack(self, values, shape, arguments=()) -> np.ndarray:
         if self.dimension == 1:
             value = np.asarray(values[0], dtype=float)
-            return value if value.shape == shape else np.broadcast_to(value, shape).copy()
+            # The gradient of x**2/2 is the array x itself: never hand that out.
+            if value.shape == shape and not any(value is a for a in arguments):
+                return value
+            return np.broadcast_to(value, shape).copy()
         out = np.empty((*shape, self.dimension))
         for i, value in enumerate(values):
             out[..., i] = value
@@ -117,14 +120,14 @@ class Loss(_Symbolic):
     def gradient(self, x) -> np.ndarray:
         """The gradient at points `x`, an array of the shape of `x`."""
         columns = self._columns(x)
-        return self._stack(self._gradient(*columns), columns[0].shape)
+        return self._stack(self._gradient(*columns), columns[0].shape, columns)
 
     def hessian(self, x) -> np.ndarray:
         """The second derivative: (…,) in 1-D, (…, d, d) otherwise."""
         columns = self._columns(x)
         rows = self._hessian(*columns)
         if self.dimension == 1:
-            return self._stack(rows[0], columns[0].shape)
+            return self._stack(rows[0], columns[0].shape, columns)
         return np.stack([self._stack(row, columns[0].shape) for row in rows], axis=-2)
 
 

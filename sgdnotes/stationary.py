@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
+from sgdnotes.density import Density
+
 __all__ = [
-    "Density",
     "UnstableLearningRate",
     "circulation",
     "gibbs_density",
+    "minibatch_covariance",
     "sde_covariance",
     "sgd_covariance",
 ]
-
-_TAIL = 80.0  # a domain ends where the density has fallen by e^-80
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
-_CELLS = 400  # Gauss-Legendre cells along each axis of a 1-D domain
-_CELLS_2D = 60
 
 
 class UnstableLearningRate(ValueError):
@@ -39,100 +34,6 @@ class UnstableLearningRate(ValueError):
             f"learning_rate must be below {self.limit:.6g}, the edge of stability, "
             f"got {self.learning_rate:.6g}"
         )
-
-
-class Density:
-    """A normalised density on a box outside of which it is negligible.
-
-    Call it at points (…,) or (…, d); it returns (…,) values.
-
-    Attributes
-    ----------
-    normalisation : float
-        Z = ∫ exp(−L/T). It overflows to inf if L/T is very negative;
-        `log_normalisation` does not.
-    log_normalisation : float
-    support : list of d pairs (low, high)
-    """
-
-    def __init__(self, exponent: Callable, support, dimension: int):
-        self._exponent = exponent
-        self.dimension = dimension
-        self.support = support
-        self._points, weights = _grid(support)
-        logs = exponent(self._points)
-        top = logs.max()
-        mass = weights * np.exp(logs - top)
-        self._mass = mass / mass.sum()
-        self.log_normalisation = float(top + np.log(mass.sum()))
-        with np.errstate(over="ignore"):
-            self.normalisation = float(np.exp(self.log_normalisation))
-
-    def __call__(self, x) -> np.ndarray:
-        return np.exp(self._exponent(np.asarray(x, dtype=float)) - self.log_normalisation)
-
-    def expectation(self, function: Callable) -> float:
-        """∫ f p, for a function of points that returns one value a point."""
-        return float((self._mass * function(self._points)).sum())
-
-    def bin_averages(self, edges) -> np.ndarray:
-        """The 1-D density averaged over each bin: what a histogram estimates."""
-        edges = np.asarray(edges, dtype=float)
-        half = np.diff(edges)[:, None] / 2
-        middle = (edges[:-1, None] + edges[1:, None]) / 2
-        return (self(middle + half * _NODES) * _WEIGHTS).sum(1) / 2
-
-
-def _grid(support):
-    axes = []
-    for low, high in support:
-        edges = np.linspace(low, high, (_CELLS if len(support) == 1 else _CELLS_2D) + 1)
-        half = np.diff(edges)[:, None] / 2
-        middle = (edges[:-1, None] + edges[1:, None]) / 2
-        axes.append(((middle + half * _NODES).ravel(), (half * _WEIGHTS).ravel()))
-    if len(axes) == 1:
-        return axes[0]
-    (x, wx), (y, wy) = axes
-    points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
-    return points, wx[:, None] * wy
-
-
-def _scan(dimension: int, low, high, size: int):
-    axes = [np.linspace(a, b, size) for a, b in zip(low, high, strict=True)]
-    if dimension == 1:
-        return axes, axes[0]
-    return axes, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-
-
-def _support(exponent: Callable, dimension: int):
-    """The box around the mass: grow until the walls are low, then shrink."""
-    size = 4001 if dimension == 1 else 401
-    reach = 1.0
-    while True:
-        low, high = [-reach] * dimension, [reach] * dimension
-        axes, points = _scan(dimension, low, high, size)
-        logs = exponent(points)
-        if not np.isfinite(logs).all():
-            raise ValueError(f"loss must be finite, got nan or inf within {reach:g} of the origin")
-        inside = logs > logs.max() - _TAIL
-        walls = [np.take(inside, k, axis=i).any() for i in range(dimension) for k in (0, -1)]
-        if not any(walls):
-            break
-        reach *= 2
-        if reach > 1e9:
-            raise ValueError(
-                "loss must confine: exp(-loss/temperature) does not fall off within 1e9 "
-                "of the origin, so it has no normalisation"
-            )
-    for _ in range(6):
-        for i in range(dimension):
-            used = np.flatnonzero(inside.any(axis=tuple(j for j in range(dimension) if j != i)))
-            low[i] = axes[i][max(used[0] - 1, 0)]
-            high[i] = axes[i][min(used[-1] + 1, size - 1)]
-        axes, points = _scan(dimension, low, high, size)
-        logs = exponent(points)
-        inside = logs > logs.max() - _TAIL
-    return list(zip(low, high, strict=True))
 
 
 def gibbs_density(loss, temperature: float) -> Density:
@@ -166,7 +67,7 @@ def gibbs_density(loss, temperature: float) -> Density:
     def exponent(x):
         return -loss.value(x) / temperature
 
-    return Density(exponent, _support(exponent, loss.dimension), loss.dimension)
+    return Density(exponent, loss.dimension)
 
 
 def _as_matrices(hessian, noise_covariance):
@@ -283,6 +184,85 @@ def sgd_covariance(
     move = np.block([[momentum * eye, drift], [-momentum * eye, eye - drift]])
     kick = np.kron([[1.0, -1.0], [-1.0, 1.0]], learning_rate**2 * sigma / batch_size)
     return _shaped(solve_discrete_lyapunov(move, kick)[d:, d:], scalar)
+
+
+def minibatch_covariance(
+    example_hessians,
+    example_gradients,
+    learning_rate: float,
+    batch_size: int = 1,
+    momentum: float = 0.0,
+):
+    """Exact stationary covariance of SGD on a mean of quadratics.
+
+    Example i has gradient g_i + H_i Δ at a distance Δ from the minimum; a
+    batch averages B examples drawn with replacement. The noise then grows
+    with the distance, which `sgd_covariance` leaves out.
+
+    Parameters
+    ----------
+    example_hessians : (n,) or (n, d, d) array
+        H_i.
+    example_gradients : (n,) or (n, d) array
+        g_i at the minimum, so their mean is 0.
+    learning_rate, batch_size, momentum
+        As in `sgd_covariance`.
+
+    Returns
+    -------
+    float or (d, d) array
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the mean gradient is not 0, or the second moment
+        grows without bound at this learning rate.
+
+    Notes
+    -----
+    Without momentum: HS + SH − η E[Ĥ S Ĥ] = η E[g_i g_iᵀ]/B, with Ĥ the
+    Hessian of a batch.
+    """
+    curvature = np.asarray(example_hessians, dtype=float)
+    gradient = np.asarray(example_gradients, dtype=float)
+    scalar = gradient.ndim == 1
+    if scalar:
+        curvature, gradient = curvature.reshape(-1, 1, 1), gradient[:, None]
+    n, d = gradient.shape
+    if curvature.shape != (n, d, d):
+        raise ValueError(
+            f"example_hessians must be {(n, d, d)} to match example_gradients, "
+            f"got {np.shape(example_hessians)}"
+        )
+    drift = np.abs(gradient.mean(0)).max()
+    if drift > 1e-8 * np.abs(gradient).max():
+        raise ValueError(
+            f"example_gradients must have mean 0, as at a minimum, their mean is {drift:.3g}"
+        )
+    # The same refusals as for constant noise: rates, sizes, curvature, the edge.
+    mean_hessian = curvature.mean(0)
+    sgd_covariance(mean_hessian, np.eye(d), learning_rate, batch_size, momentum)
+    eye = np.broadcast_to(np.eye(d), curvature.shape)
+    moves = np.block(
+        [
+            [momentum * eye, learning_rate * curvature],
+            [-momentum * eye, eye - learning_rate * curvature],
+        ]
+    )
+    mean_move = moves.mean(0)
+    together = np.kron(mean_move, mean_move)
+    alone = np.einsum("nij,nkl->ikjl", moves, moves).reshape(together.shape) / n
+    second = together + (alone - together) / batch_size
+    growth = np.abs(np.linalg.eigvals(second)).max()
+    if growth >= 1:
+        raise ValueError(
+            f"learning_rate must be smaller than {learning_rate:.6g}: with batches of "
+            f"{batch_size} the second moment grows by {growth:.6g} a step"
+        )
+    spread = learning_rate**2 * gradient.T @ gradient / n / batch_size
+    kick = np.kron([[1.0, -1.0], [-1.0, 1.0]], spread)
+    moment = np.linalg.solve(np.eye(len(second)) - second, kick.ravel())
+    return _shaped(moment.reshape(2 * d, 2 * d)[d:, d:], scalar)
 
 
 def circulation(hessian, noise_covariance, learning_rate: float):

@@ -1,0 +1,221 @@
+"""A claim holds only where its check could have told otherwise."""
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from sgdnotes.claims import AGREE, REJECT, ClaimFailed, claim
+from sgdnotes.estimate import Estimate
+
+x, y = sp.symbols("x y", real=True)
+p, q = sp.symbols("p q", positive=True)
+n = sp.Symbol("n", integer=True, positive=True)
+f = sp.Function("f")
+ONE = Estimate(1.0, 0.01)
+
+
+# Exact.
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs"),
+    [
+        (sp.sin(x) ** 2 + sp.cos(x) ** 2, 1),
+        (sp.sqrt(p**2 * q), p * sp.sqrt(q)),
+        (sp.integrate(x * sp.exp(-p * x**2), (x, 0, sp.oo)), 1 / (2 * p)),
+        (sp.gamma(n + 1), sp.factorial(n)),
+        (sp.diff(f(x) * sp.exp(-y), x, y), -sp.exp(-y) * f(x).diff(x)),
+        (sp.Integral(p * x, (x, 0, 1)), p / 2),
+        (sp.Matrix([[p, q]]) * sp.Matrix([p, -q]), sp.Matrix([p**2 - q**2])),
+        (sp.Matrix([[x, y], [y, x]]).T, sp.Matrix([[x, y], [y, x]])),
+        (1, 1),
+    ],
+)
+def test_exact_accepts_sides_that_are_equal(lhs, rhs):
+    assert claim("S0.21").exact(lhs, rhs).kind == "exact"
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs"),
+    [
+        (x, y),
+        (sp.sqrt(x**2), x),
+        (p + q, p + q + sp.Rational(1, 10**9)),
+        (f(x).diff(x), f(x)),
+        (sp.Matrix([p, q]), sp.Matrix([p, p])),
+        (2, 3),
+    ],
+)
+def test_exact_refuses_sides_that_differ(lhs, rhs):
+    with pytest.raises(ClaimFailed, match=r"S0\.21"):
+        claim("S0.21").exact(lhs, rhs)
+
+
+@pytest.mark.parametrize("name", ["printed", "rival"])
+@pytest.mark.parametrize("same", [2 * p, p + p * (sp.sin(x) ** 2 + sp.cos(x) ** 2)])
+def test_exact_refuses_a_wrong_form_that_equals_the_left_side(name, same):
+    with pytest.raises(ClaimFailed, match="not rejected"):
+        claim("E1").exact(2 * p, 2 * p, **{name: same})
+
+
+def test_exact_says_that_it_rejected_the_printed_form_and_the_rival():
+    text = repr(claim("E1").exact(2 * p, p + p, printed=p, rival=3 * p))
+    assert "the printed form is rejected" in text
+    assert "the rival is rejected" in text
+
+
+def test_exact_rejects_a_wrong_matrix_that_is_off_in_one_entry_alone():
+    right, wrong = sp.Matrix([[p, q]]), sp.Matrix([[p, 2 * q]])
+    assert "rejected" in repr(claim("E1").exact(right, right, printed=wrong))
+
+
+def test_exact_rejects_a_wrong_form_with_a_generic_function():
+    verdict = claim("E4").exact(
+        sp.diff(f(x) * sp.exp(-x), x), (f(x).diff(x) - f(x)) * sp.exp(-x),
+        printed=f(x).diff(x) * sp.exp(-x),
+    )  # fmt: skip
+    assert "the printed form is rejected" in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs"),
+    [
+        (sp.Matrix([p, q]), sp.Matrix([p])),
+        (sp.Matrix([p, q]), p),
+        (sp.Matrix([[p, q]]), sp.Matrix([p, q])),
+        (sp.Matrix(2, 3, range(6)), sp.Matrix(3, 2, range(6))),
+    ],
+)
+def test_exact_refuses_sides_of_different_shapes(lhs, rhs):
+    with pytest.raises(ValueError, match="shape"):
+        claim("S0.1").exact(lhs, rhs)
+
+
+def test_exact_refuses_a_wrong_form_of_another_shape():
+    with pytest.raises(ValueError, match="printed form must have the shape"):
+        claim("S0.1").exact(p, p, printed=sp.Matrix([p, q]))
+
+
+def test_exact_refuses_a_side_that_is_no_number_at_a_random_point():
+    with pytest.raises(ClaimFailed):
+        claim("S0.1").exact(sp.zoo * p, sp.zoo * p)
+
+
+def test_an_exact_verdict_shows_its_formula_and_what_was_done():
+    verdict = claim("S0.21").exact(p / 2, p / 2)
+    assert repr(verdict) == "S0.21 holds, exact: residual 0, and 0 at 5 random points"
+    shown = verdict._repr_markdown_()
+    assert shown.startswith(r"✓ **S0.21** holds, *exact*. $\frac{p}{2}$. residual 0")
+    assert shown.endswith(".")
+
+
+def test_a_formula_too_long_for_one_line_is_left_out():
+    long = sum(sp.Symbol(f"a_{k}") ** k for k in range(60))
+    assert "$" not in claim("S0.21").exact(long, long)._repr_markdown_()
+
+
+# Measured.
+
+
+def test_measured_accepts_what_is_within_four_standard_errors_and_no_more():
+    assert (AGREE, REJECT) == (4.0, 8.0)
+    assert claim("S3.4").measured(ONE, 1.039, rival=2.0).kind == "measured"
+    assert claim("S3.4").measured(ONE, 0.961, rival=2.0).kind == "measured"
+    for off in (1.041, 0.959):
+        with pytest.raises(ClaimFailed, match=r"S3\.4: .*\|z\| = 4\.1 > 4"):
+            claim("S3.4").measured(ONE, off, rival=2.0)
+
+
+@pytest.mark.parametrize("name", ["printed", "rival"])
+def test_measured_refuses_a_wrong_form_that_it_cannot_reject(name):
+    claim("S3.4").measured(ONE, 1.0, **{name: 1.081})
+    for near in (1.079, 0.921, 1.0, np.nan, np.inf):
+        with pytest.raises((ClaimFailed, ValueError)):
+            claim("S3.4").measured(ONE, 1.0, **{name: near})
+
+
+def test_measured_rejects_the_printed_form_and_the_rival_when_both_are_given():
+    text = claim("E1").measured(ONE, 1.0, printed=2.0, rival=0.5).text
+    assert "the printed form, 2, is rejected at |z| = 100" in text
+    assert "the rival, 0.5, is rejected at |z| = 50" in text
+    with pytest.raises(ClaimFailed, match="the rival is not rejected"):
+        claim("E1").measured(ONE, 1.0, printed=2.0, rival=1.01)
+
+
+def test_measured_without_a_rival_must_reject_twice_and_half():
+    text = claim("S0.1").measured(ONE, 1.0).text
+    assert "twice that, 2, is rejected" in text
+    assert "half of it, 0.5, is rejected" in text
+    # At ten standard errors, twice is rejected and half is not.
+    with pytest.raises(ClaimFailed, match="half of it is not rejected"):
+        claim("S0.1").measured(Estimate(1.0, 0.1), 1.0)
+
+
+def test_measured_refuses_zero_without_a_rival():
+    zero = Estimate(0.001, 0.01)
+    with pytest.raises(ValueError, match="rival"):
+        claim("S0.1").measured(zero, 0.0)
+    assert claim("S0.1").measured(zero, 0.0, rival=0.5).kind == "measured"
+
+
+def test_measured_takes_arrays_and_every_entry_must_agree():
+    several = Estimate(np.array([1.0, 2.0]), np.array([0.01, 0.02]))
+    text = claim("S0.1").measured(several, [1.01, 1.98], rival=[1.0, 3.0]).text
+    assert text.startswith("measured at 2 points, the largest gap, |z| = 1.0; the rival is")
+    with pytest.raises(ClaimFailed):
+        claim("S0.1").measured(several, [1.0, 2.1])
+    for shape in ([1.0], 1.0, [[1.0, 2.0]]):
+        with pytest.raises(ValueError, match="expected must be finite and shaped"):
+            claim("S0.1").measured(several, shape)
+
+
+@pytest.mark.parametrize("name", ["printed", "rival"])
+def test_measured_refuses_a_wrong_form_of_another_shape(name):
+    several = Estimate(np.array([1.0, 2.0]), np.array([0.01, 0.02]))
+    with pytest.raises(ValueError, match="shape"):
+        claim("S0.1").measured(several, [1.0, 2.0], **{name: [2.0, 3.0, 4.0]})
+
+
+def test_a_bias_is_allowed_for_both_in_agreeing_and_in_rejecting():
+    with pytest.raises(ClaimFailed):
+        claim("S0.1").measured(ONE, 1.05, rival=2.0)
+    text = claim("S0.1").measured(ONE, 1.05, rival=2.0, bias=0.02).text
+    assert "|z| = 3.0" in text
+    assert text.endswith("; allowed bias 0.02")
+    # 1.09 is 9 standard errors away, and 7 beyond the bias.
+    claim("S0.1").measured(ONE, 1.0, rival=1.09)
+    with pytest.raises(ClaimFailed, match="not rejected"):
+        claim("S0.1").measured(ONE, 1.0, rival=1.09, bias=0.02)
+
+
+@pytest.mark.parametrize("expected", [np.nan, np.inf])
+def test_measured_refuses_an_expected_value_that_is_not_finite(expected):
+    with pytest.raises(ValueError, match="expected must be finite"):
+        claim("S0.1").measured(ONE, expected)
+
+
+def test_a_measured_verdict_shows_two_digits_of_the_error_and_the_value_to_the_same_place():
+    estimate = Estimate(0.01560971, 0.00001312)
+    verdict = claim("S0.1").measured(estimate, 1 / 64, rival=1 / 80)
+    assert repr(verdict) == (
+        "S0.1 holds, measured: measured 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
+        "the rival, 0.0125, is rejected at |z| = 240"
+    )
+    assert verdict._repr_markdown_().startswith("✓ **S0.1** holds, *measured*. measured 0.0156")
+    assert "measured 123 ± 11, expected 120" in repr(
+        claim("S0.1").measured(Estimate(123.4, 11.2), 120, rival=300)
+    )
+
+
+# Ids.
+
+
+@pytest.mark.parametrize("id", ["S0.21", "S4.15", "E4", "E15", "B2"])
+def test_ids_of_the_ledger_are_accepted(id):
+    assert claim(id).id == id
+
+
+@pytest.mark.parametrize("id", ["", "S", "0.21", "s0.21", "X1", "S0.", "S0.21 ", "S0.2.1", "E-1"])
+def test_other_ids_are_refused(id):
+    with pytest.raises(ValueError, match="id must look like"):
+        claim(id)

@@ -1,0 +1,150 @@
+"""A standard error says how far the truth is: tried where the truth is known."""
+
+import numpy as np
+import pytest
+
+from sgdnotes.estimate import Estimate, covariance, density, jackknife, mean, slope, variance
+
+REPETITIONS = 1_000
+
+
+def coverage(measure, draw, truth, seed=1):
+    """In how many repetitions the truth lies within two standard errors."""
+    rng = np.random.default_rng(seed)
+    hits = [np.abs(measure(draw(rng)).z(truth)) < 2 for _ in range(REPETITIONS)]
+    return np.mean(hits, axis=0)
+
+
+def nominal(share):
+    """Two standard errors hold 95.4 %; small samples and skew cost a little of it."""
+    return bool(np.all((share > 0.925) & (share < 0.975)))
+
+
+def test_mean_is_the_textbook_formula():
+    got = mean([1.0, 2.0, 4.0, 9.0])
+    assert got.value == 4.0
+    assert got.standard_error == pytest.approx(np.sqrt((9 + 4 + 0 + 25) / 3 / 4))
+    assert isinstance(got.value, float)
+
+
+def test_variance_is_unbiased_with_the_fourth_moment_in_its_error():
+    samples = np.random.default_rng(1).exponential(size=200_000)
+    got = variance(samples)
+    assert got.value == pytest.approx(samples.var(ddof=1))
+    # An exponential has variance 1 and fourth central moment 9.
+    assert got.standard_error == pytest.approx(np.sqrt((9 - 1) / 200_000), rel=0.1)
+    assert abs(got.z(1.0)) < 4
+
+
+def test_covariance_agrees_with_numpy_and_with_variance_on_its_diagonal():
+    samples = np.random.default_rng(2).normal(size=(500, 3)) @ np.triu(np.ones((3, 3)))
+    got = covariance(samples)
+    assert np.allclose(got.value, np.cov(samples.T))
+    assert np.allclose(np.diag(got.standard_error), variance(samples).standard_error)
+    assert np.array_equal(got.value, got.value.T)
+
+
+@pytest.mark.parametrize(
+    ("measure", "truth"), [(mean, [3.0, 0.0]), (variance, [4.0, 1 / 3])], ids=["mean", "variance"]
+)
+def test_the_standard_error_covers_the_truth_as_often_as_it_says(measure, truth):
+    def draw(rng):
+        return np.stack([rng.normal(3.0, 2.0, 400), rng.uniform(-1, 1, 400)], axis=-1)
+
+    assert nominal(coverage(measure, draw, truth))
+
+
+def test_the_error_of_a_covariance_covers_the_truth_as_often_as_it_says():
+    root = np.array([[1.0, 0.0], [0.6, 0.8]])
+    share = coverage(covariance, lambda rng: rng.normal(size=(400, 2)) @ root.T, root @ root.T)
+    assert nominal(share)
+
+
+def test_the_error_of_a_density_covers_the_bin_average_as_often_as_it_says():
+    edges = np.array([-1.0, 0.0, 0.5, 2.0])
+
+    def draw(rng):
+        return rng.triangular(-1, 0, 2, 1_000)
+
+    # The triangle's cumulative probability at the edges: 0, 1/3, 5/8, 1.
+    truth = np.diff([0, 1 / 3, 1 - 1.5**2 / 6, 1]) / np.diff(edges)
+    assert nominal(coverage(lambda s: density(s, edges), draw, truth))
+
+
+def test_the_error_of_a_slope_covers_the_truth_as_often_as_it_says():
+    x, errors = np.array([1.0, 2.0, 5.0, 7.0]), np.array([0.1, 0.3, 0.2, 0.5])
+
+    def draw(rng):
+        return Estimate(2 - 0.7 * x + errors * rng.normal(size=4), errors)
+
+    assert nominal(coverage(lambda y: slope(x, y), draw, -0.7))
+
+
+def test_the_jackknife_covers_a_nonlinear_truth_as_often_as_it_says():
+    def ratio(samples):
+        return samples[:, 0].mean() / samples[:, 1].mean()
+
+    share = coverage(
+        lambda s: jackknife(ratio, s, groups=40),
+        lambda rng: rng.exponential([2.0, 1.0], (400, 2)),
+        2.0,
+    )
+    assert nominal(share)
+
+
+def test_the_jackknife_of_a_mean_with_one_sample_a_group_is_the_textbook_error():
+    samples = np.random.default_rng(3).normal(size=30)
+    got, expected = jackknife(np.mean, samples, groups=30), mean(samples)
+    assert got.value == pytest.approx(expected.value)
+    assert got.standard_error == pytest.approx(expected.standard_error)
+
+
+def test_the_jackknife_takes_statistics_of_several_numbers():
+    samples = np.random.default_rng(4).normal(size=(200, 2))
+    got = jackknife(lambda s: s.mean(0), samples, groups=200)
+    assert np.allclose(got.standard_error, mean(samples).standard_error)
+
+
+def test_a_slope_is_that_of_a_weighted_least_squares_line():
+    x, value = np.array([0.0, 1.0, 3.0, 4.0]), np.array([1.0, 2.5, 4.0, 7.0])
+    errors = np.array([0.5, 0.1, 0.2, 1.0])
+    line, spread = np.polyfit(x, value, 1, w=1 / errors, cov="unscaled")
+    got = slope(x, Estimate(value, errors))
+    assert got.value == pytest.approx(line[0])
+    assert got.standard_error == pytest.approx(np.sqrt(spread[0, 0]))
+
+
+def test_a_density_sums_to_the_share_inside_its_edges():
+    samples = np.array([0.1, 0.2, 0.6, 1.7, 5.0])
+    got = density(samples, [0.0, 0.5, 1.0, 2.0])
+    assert np.allclose(got.value, [0.8, 0.4, 0.2])
+    assert got.standard_error[0] == pytest.approx(np.sqrt(0.4 * 0.6 / 5) / 0.5)
+
+
+def test_an_empty_bin_and_a_full_bin_still_have_an_error():
+    got = density(np.full(100, 0.5), [0.0, 1.0, 2.0])
+    assert got.value.tolist() == [1.0, 0.0]
+    assert (got.standard_error > 0).all()
+    assert got.standard_error[1] == pytest.approx(0.01, rel=0.1)
+
+
+def test_z_is_signed_and_counts_standard_errors():
+    got = Estimate(1.0, 0.5)
+    assert got.z(0.0) == 2.0
+    assert got.z(3.0) == -4.0
+    assert isinstance(got.z(0.0), float)
+    assert Estimate(np.ones(2), np.array([1.0, 2.0])).z([0.0, 2.0]).tolist() == [1.0, -0.5]
+
+
+def test_a_bias_is_taken_off_the_distance_on_both_sides_and_never_turns_its_sign():
+    got = Estimate(1.0, 0.5)
+    assert got.z(0.0, bias=0.5) == 1.0
+    assert got.z(2.0, bias=0.5) == -1.0
+    assert got.z(1.2, bias=0.5) == 0.0
+
+
+def test_scaling_keeps_z_and_a_negative_factor_turns_it():
+    got = Estimate(1.0, 0.5)
+    assert got.scaled(4.0) == Estimate(4.0, 2.0)
+    assert got.scaled(-4.0) == Estimate(-4.0, 2.0)
+    assert got.scaled(-4.0).z(0.0) == -got.z(0.0)

@@ -1,0 +1,155 @@
+"""One symbolic source: what SymPy differentiates is what the arrays get."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sgdnotes.losses import DataLoss, Loss
+
+x, y, u, v = sp.symbols("x y u v", real=True)
+RNG = np.random.default_rng(1)
+POINTS = RNG.normal(size=7)
+PLANE = RNG.normal(size=(4, 3, 2))
+DATA = RNG.normal(size=(11, 2))
+
+
+def test_double_well_matches_its_hand_written_derivatives():
+    loss = Loss(x**4 / 4 - x**2 / 2 + x / 5, x)
+    assert np.allclose(loss.value(POINTS), POINTS**4 / 4 - POINTS**2 / 2 + POINTS / 5)
+    assert np.allclose(loss.gradient(POINTS), POINTS**3 - POINTS + 0.2)
+    assert np.allclose(loss.hessian(POINTS), 3 * POINTS**2 - 1)
+
+
+def test_coupled_plane_matches_its_hand_written_derivatives():
+    loss = Loss(x**2 * y + y**2 / 2 + sp.exp(x), (x, y))
+    a, b = PLANE[..., 0], PLANE[..., 1]
+    assert np.allclose(loss.value(PLANE), a**2 * b + b**2 / 2 + np.exp(a))
+    gradient = np.stack([2 * a * b + np.exp(a), a**2 + b], axis=-1)
+    assert np.allclose(loss.gradient(PLANE), gradient)
+    hessian = np.empty((4, 3, 2, 2))
+    hessian[..., 0, 0], hessian[..., 1, 1] = 2 * b + np.exp(a), 1.0
+    hessian[..., 0, 1] = hessian[..., 1, 0] = 2 * a
+    assert np.allclose(loss.hessian(PLANE), hessian)
+
+
+TERMS = st.tuples(st.integers(-3, 3), st.integers(0, 4), st.integers(0, 4))
+
+
+@given(st.lists(TERMS, min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_any_polynomial_matches_its_derivatives_term_by_term(terms):
+    loss = Loss(sum(c * x**i * y**j for c, i, j in terms), (x, y))
+    a, b = point = np.array([1.3, -0.7])
+
+    def derivative(k, m):
+        """The sum of d^k/dx^k d^m/dy^m of the terms, by the power rule."""
+        falling = [(c * np.prod(range(i - k + 1, i + 1)), i - k, j, m) for c, i, j in terms]
+        falling = [(c * np.prod(range(j - m + 1, j + 1)), i, j - m) for c, i, j, m in falling]
+        return sum(c * a**i * b**j for c, i, j in falling if c)
+
+    assert np.isclose(loss.value(point), derivative(0, 0))
+    assert np.allclose(loss.gradient(point), [derivative(1, 0), derivative(0, 1)])
+    mixed = derivative(1, 1)
+    hessian = [[derivative(2, 0), mixed], [mixed, derivative(0, 2)]]
+    assert np.allclose(loss.hessian(point), hessian)
+
+
+def test_the_order_of_the_symbols_is_the_order_of_the_last_axis():
+    loss = Loss(x + 10 * y, (y, x))
+    assert loss.value(np.array([1.0, 2.0])) == 12.0
+    assert loss.gradient(np.array([1.0, 2.0])).tolist() == [10.0, 1.0]
+
+
+def test_constant_derivatives_take_the_shape_of_the_points():
+    line, bowl = Loss(3 * x, x), Loss(x**2 + y**2, (x, y))
+    assert line.gradient(POINTS).tolist() == [3.0] * 7
+    assert line.hessian(POINTS).tolist() == [0.0] * 7
+    assert line.gradient(2.0).shape == ()
+    assert bowl.hessian(PLANE).shape == (4, 3, 2, 2)
+    assert np.array_equal(bowl.hessian(PLANE)[2, 1], 2 * np.eye(2))
+
+
+@pytest.mark.parametrize("expr", [x**2 / 2, x, x**3])
+def test_a_gradient_may_be_changed_in_place_without_moving_the_points(expr):
+    points = POINTS.copy()
+    for answer in (Loss(expr, x).gradient(points), Loss(expr, x).value(points)):
+        answer += 1.0
+        answer *= 2.0
+    hessian = Loss(x**3 / 6, x).hessian(points)
+    hessian += 1.0
+    assert np.array_equal(points, POINTS)
+
+
+def test_powers_are_compiled_to_products():
+    loss = Loss(x**4 + x**3 * y**2, (x, y))
+    for function in (loss._value, loss._gradient, loss._hessian):
+        assert "**" not in inspect.getsource(function)
+
+
+def test_a_loss_survives_pickling():
+    for loss in (Loss(x**4 - x, x), DataLoss((x * u - v) ** 2, x, (u, v), DATA)):
+        again = pickle.loads(pickle.dumps(loss))
+        assert np.array_equal(again.gradient(POINTS), loss.gradient(POINTS))
+        assert repr(again) == repr(loss)
+
+
+def test_the_repr_shows_the_expression_and_the_number_of_examples():
+    assert "x**2" in repr(Loss(x**2, x))
+    assert "11 examples" in repr(DataLoss((x * u - v) ** 2, x, (u, v), DATA))
+
+
+def test_line_fit_matches_its_hand_written_examples():
+    loss = DataLoss((x * u - v) ** 2 / 2, x, (u, v), DATA)
+    s, t = DATA.T
+    residual = POINTS[:, None] * s - t
+    assert np.allclose(loss.value(POINTS), (residual**2).mean(1) / 2)
+    assert np.allclose(loss.example_gradients(POINTS), residual * s)
+    assert np.allclose(loss.gradient(POINTS), (residual * s).mean(1))
+    assert np.allclose(loss.example_hessians(POINTS), s**2)
+    assert loss.example_hessians(POINTS).shape == (7, 11)
+    assert np.allclose(loss.hessian(POINTS), (s**2).mean())
+
+
+def test_logistic_regression_matches_its_hand_written_examples():
+    loss = DataLoss(sp.log(1 + sp.exp(-(x * u + y * v))), (x, y), (u, v), DATA)
+    score = PLANE @ DATA.T
+    sigmoid = 1 / (1 + np.exp(score))
+    gradients = -sigmoid[..., None] * DATA
+    curvature = (sigmoid * (1 - sigmoid))[..., None, None]
+    hessians = curvature * DATA[:, :, None] * DATA[:, None, :]
+    assert np.allclose(loss.value(PLANE), np.log1p(np.exp(-score)).mean(-1))
+    assert np.allclose(loss.example_gradients(PLANE), gradients)
+    assert np.allclose(loss.gradient(PLANE), gradients.mean(-2))
+    assert np.allclose(loss.example_hessians(PLANE), hessians)
+    assert np.allclose(loss.hessian(PLANE), hessians.mean(-3))
+
+
+def test_a_training_loss_equals_the_symbolic_mean_of_its_examples():
+    training = DataLoss(sp.cos(x - u) * y + v * x**2, (x, y), (u, v), DATA)
+    mean = sum(training.expr.subs({u: a, v: b}) for a, b in DATA.tolist()) / len(DATA)
+    loss = Loss(mean, (x, y))
+    for name in ("value", "gradient", "hessian"):
+        assert np.allclose(getattr(training, name)(PLANE), getattr(loss, name)(PLANE))
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_batch_gradient_is_the_mean_over_the_rows_named(replace):
+    points = RNG.normal(size=(5, 2))
+    loss = DataLoss((x * u + y - v) ** 2 / 2, (x, y), (u, v), DATA)
+    index = np.stack([RNG.choice(11, size=4, replace=replace) for _ in points])
+    by_hand = [
+        loss.example_gradients(p)[rows].mean(0) for p, rows in zip(points, index, strict=True)
+    ]
+    assert np.allclose(loss.batch_gradient(points, index), by_hand)
+
+
+def test_one_column_of_data_may_be_flat():
+    flat = DataLoss((x - u) ** 2, x, u, [1.0, 2.0])
+    tall = DataLoss((x - u) ** 2, x, u, [[1.0], [2.0]])
+    assert flat.examples == 2
+    assert np.array_equal(flat.value(POINTS), tall.value(POINTS))
