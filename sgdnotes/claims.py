@@ -37,8 +37,8 @@ class Verdict:
         return f"{self.id} holds, {self.kind}: {self.text}"
 
     def _repr_markdown_(self):
-        formula = f" ${self.formula}$." if self.formula else ""
-        return f"✓ **{self.id}** holds, *{self.kind}*.{formula} {self.text}."
+        formula = rf" $\displaystyle {self.formula}$," if self.formula else ""
+        return f"✓ **{self.id}** holds, *{self.kind}*:{formula} {self.text}."
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ class Claim:
             worst = max(abs(v) for v in _numbers(a - b))
             if worst > 10.0 ** (3 - _DIGITS // 2):
                 raise ClaimFailed(f"{self.id}: lhs and rhs differ by {worst} at a random point")
-        text = f"residual 0, and 0 at {_POINTS} random points"
+        text = f"residual 0, and 0 in {_DIGITS} digits"
+        if any(entry.free_symbols for entry in left + right):
+            text += f" at {_POINTS} random points"
         for name, value in (("printed form", printed), ("rival", rival)):
             if value is None:
                 continue
@@ -86,7 +88,7 @@ class Claim:
             )
             if gap < 1e-6:
                 raise ClaimFailed(f"{self.id}: the {name} is not rejected, it differs by 0")
-            text += f"; the {name} is rejected, its residual is not 0"
+            text += f"; the {name} is rejected"
         return Verdict(self.id, "exact", text, _formula(rhs))
 
     def measured(
@@ -210,10 +212,10 @@ def _rounded(z: float) -> str:
 
 def _shown(estimate: Estimate, expected) -> str:
     if np.ndim(estimate.value):
-        return f"measured at {np.size(estimate.value)} points, the largest gap"
+        return f"at {np.size(estimate.value)} points, the largest gap"
     # Two digits of the error, and the value to the same place.
     places = max(0, 1 - int(np.floor(np.log10(estimate.standard_error))))
     return (
-        f"measured {estimate.value:.{places}f} ± {estimate.standard_error:.{places}f}, "
+        f"{estimate.value:.{places}f} ± {estimate.standard_error:.{places}f}, "
         f"expected {float(expected):.6g}"
     )
