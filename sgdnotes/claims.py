@@ -65,8 +65,8 @@ class Claim:
             point in 30 digits, or if `printed` or `rival` equals `lhs`.
         """
         left, right = _entries(lhs), _entries(rhs)
-        if len(left) != len(right):
-            raise ValueError(f"lhs and rhs must have one shape, got {len(left)}, {len(right)}")
+        if _shape(lhs) != _shape(rhs):
+            raise ValueError(f"lhs and rhs must have one shape, got {_shape(lhs)}, {_shape(rhs)}")
         for a, b in zip(left, right, strict=True):
             residual = sp.simplify((a - b).doit())
             if residual != 0:
@@ -81,8 +81,8 @@ class Claim:
             if value is None:
                 continue
             wrong = _entries(value)
-            if len(wrong) != len(left):
-                raise ValueError(f"the {name} must have the shape of lhs, got {len(wrong)} entries")
+            if _shape(value) != _shape(lhs):
+                raise ValueError(f"the {name} must have the shape of lhs, got {_shape(value)}")
             gap = max(
                 max(abs(v) for v in _numbers(a - b)) for a, b in zip(left, wrong, strict=True)
             )
@@ -134,6 +134,10 @@ class Claim:
         for name, value in rivals:
             if value is None:
                 continue
+            if np.shape(value) != expected.shape or not np.isfinite(value).all():
+                raise ValueError(
+                    f"{name} must be finite and shaped {expected.shape}, got {value!r}"
+                )
             off = np.abs(estimate.z(value, bias)).max()
             if not off >= REJECT:
                 raise ClaimFailed(
@@ -157,6 +161,10 @@ def claim(id: str) -> Claim:
     if not _ID.fullmatch(id):
         raise ValueError(f"id must look like 'S0.21', 'E4' or 'B2', got {id!r}")
     return Claim(id)
+
+
+def _shape(value) -> tuple[int, ...]:
+    return getattr(sp.sympify(value), "shape", ())
 
 
 def _entries(value) -> list[sp.Expr]:

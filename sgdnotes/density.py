@@ -8,46 +8,64 @@ import numpy as np
 
 __all__ = ["Density"]
 
-_TAIL = 80.0  # a domain ends where the density has fallen by e^-80
+# All grids are even in u, with x = sinh(u): fine near the origin, wide at the
+# ends, and a tail that falls off like a power of x is smooth in u.
+_REACH = 21.0  # sinh(21) is 6.6e8
+_SCAN = {1: 200_001, 2: 801}  # points along each axis in the search for the mass
+_CELLS = {1: 400, 2: 60}  # Gauss-Legendre cells along each side of a box
+_TAIL = 80.0  # a box ends where the density has fallen by e^-80
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
-_CELLS = 400  # Gauss-Legendre cells along each axis of a 1-D domain
-_CELLS_2D = 60
 
 
 class Density:
-    """exp(exponent), normalised on a box outside of which it is negligible.
+    """exp(exponent), normalised on boxes outside of which it is negligible.
+
+    Call it at points (…,) or (…, d); it returns (…,) values.
 
     Parameters
     ----------
     exponent : callable
         Takes points (…,) or (…, d), returns (…,) values; it must fall off in
-        every direction, or ValueError is raised.
+        every direction.
     dimension : int
         1 or 2.
-
-    Call it at points (…,) or (…, d); it returns (…,) values.
 
     Attributes
     ----------
     normalisation : float
-        Z = ∫ exp(−L/T). It overflows to inf if L/T is very negative;
+        Z = ∫ exp(exponent). It overflows to inf if the exponent is large;
         `log_normalisation` does not.
     log_normalisation : float
     support : list of d pairs (low, high)
+        The smallest box that holds the mass.
+
+    Raises
+    ------
+    ValueError
+        If the exponent is nan or +inf somewhere, or does not fall off.
+
+    Notes
+    -----
+    The mass is looked for on a grid of step 2·10⁻⁴ near the origin in one
+    dimension and 0.05 in two, growing in proportion to the distance. A well
+    narrower than that, and far from the deepest one, can be missed.
     """
 
     def __init__(self, exponent: Callable, dimension: int):
         self._exponent = exponent
         self.dimension = dimension
-        self.support = support = _support(exponent, dimension)
-        self._points, weights = _grid(support)
+        boxes = _boxes(exponent, dimension)
+        grids = [_quadrature(box) for box in boxes]
+        self._points = np.concatenate([points for points, _ in grids])
         logs = exponent(self._points)
         top = logs.max()
-        mass = weights * np.exp(logs - top)
+        mass = np.concatenate([weights for _, weights in grids]) * np.exp(logs - top)
         self._mass = mass / mass.sum()
         self.log_normalisation = float(top + np.log(mass.sum()))
         with np.errstate(over="ignore"):
             self.normalisation = float(np.exp(self.log_normalisation))
+        ends = np.sinh(np.array(boxes))
+        self.support = list(zip(ends[..., 0].min(0), ends[..., 1].max(0), strict=True))
 
     def __call__(self, x) -> np.ndarray:
         return np.exp(self._exponent(np.asarray(x, dtype=float)) - self.log_normalisation)
@@ -58,59 +76,77 @@ class Density:
 
     def bin_averages(self, edges) -> np.ndarray:
         """The 1-D density averaged over each bin: what a histogram estimates."""
-        edges = np.asarray(edges, dtype=float)
-        half = np.diff(edges)[:, None] / 2
-        middle = (edges[:-1, None] + edges[1:, None]) / 2
-        return (self(middle + half * _NODES) * _WEIGHTS).sum(1) / 2
+        points, weights = _cells(np.asarray(edges, dtype=float))
+        return (self(points) * weights).sum(1) / np.diff(edges)
 
 
-def _grid(support):
+def _cells(edges):
+    """Gauss-Legendre nodes and weights in each cell, (cells, nodes)."""
+    half = np.diff(edges)[:, None] / 2
+    return (edges[:-1, None] + edges[1:, None]) / 2 + half * _NODES, half * _WEIGHTS
+
+
+def _quadrature(box):
+    """Points (m,) or (m, 2) in x and their weights (m,) over a box in u."""
     axes = []
-    for low, high in support:
-        edges = np.linspace(low, high, (_CELLS if len(support) == 1 else _CELLS_2D) + 1)
-        half = np.diff(edges)[:, None] / 2
-        middle = (edges[:-1, None] + edges[1:, None]) / 2
-        axes.append(((middle + half * _NODES).ravel(), (half * _WEIGHTS).ravel()))
+    for low, high in box:
+        u, weights = _cells(np.linspace(low, high, _CELLS[len(box)] + 1))
+        axes.append((np.sinh(u).ravel(), (weights * np.cosh(u)).ravel()))
     if len(axes) == 1:
         return axes[0]
     (x, wx), (y, wy) = axes
     points = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1)
-    return points, wx[:, None] * wy
+    return points.reshape(-1, 2), (wx[:, None] * wy).ravel()
 
 
-def _scan(dimension: int, low, high, size: int):
-    axes = [np.linspace(a, b, size) for a, b in zip(low, high, strict=True)]
-    if dimension == 1:
-        return axes, axes[0]
-    return axes, np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+def _scan(exponent, box, size):
+    """The exponent on an even grid in u: its axes and its values."""
+    axes = [np.linspace(low, high, size) for low, high in box]
+    x = np.sinh(axes[0])
+    if len(box) == 2:
+        x = np.stack(np.meshgrid(x, np.sinh(axes[1]), indexing="ij"), axis=-1)
+    with np.errstate(over="ignore"):
+        logs = exponent(x)
+    if np.isnan(logs).any() or logs.max() == np.inf:
+        raise ValueError("loss must be finite, or +inf, at every point, got nan or -inf")
+    return axes, logs
 
 
-def _support(exponent: Callable, dimension: int):
-    """The box around the mass: grow until the walls are low, then shrink."""
-    size = 4001 if dimension == 1 else 401
-    reach = 1.0
-    while True:
-        low, high = [-reach] * dimension, [reach] * dimension
-        axes, points = _scan(dimension, low, high, size)
-        logs = exponent(points)
-        if not np.isfinite(logs).all():
-            raise ValueError(f"loss must be finite, got nan or inf within {reach:g} of the origin")
-        inside = logs > logs.max() - _TAIL
-        walls = [np.take(inside, k, axis=i).any() for i in range(dimension) for k in (0, -1)]
-        if not any(walls):
-            break
-        reach *= 2
-        if reach > 1e9:
-            raise ValueError(
-                "loss must confine: exp(-loss/temperature) does not fall off within 1e9 "
-                "of the origin, so it has no normalisation"
-            )
-    for _ in range(6):
-        for i in range(dimension):
-            used = np.flatnonzero(inside.any(axis=tuple(j for j in range(dimension) if j != i)))
-            low[i] = axes[i][max(used[0] - 1, 0)]
-            high[i] = axes[i][min(used[-1] + 1, size - 1)]
-        axes, points = _scan(dimension, low, high, size)
-        logs = exponent(points)
-        inside = logs > logs.max() - _TAIL
-    return list(zip(low, high, strict=True))
+def _hull(axes, inside):
+    """The smallest box of grid points around those inside, one step wider."""
+    box = []
+    for i, axis in enumerate(axes):
+        used = np.flatnonzero(inside.any(axis=tuple(j for j in range(len(axes)) if j != i)))
+        box.append((axis[max(used[0] - 1, 0)], axis[min(used[-1] + 1, len(axis) - 1)]))
+    return box
+
+
+def _boxes(exponent, dimension):
+    """Where the mass is: one box in the plane, or one for each well on a line."""
+    reach = [(-_REACH, _REACH)] * dimension
+    axes, logs = _scan(exponent, reach, _SCAN[dimension])
+    top = logs.max()
+    inside = logs >= top - _TAIL
+    if any(np.take(inside, k, axis=i).any() for i in range(dimension) for k in (0, -1)):
+        raise ValueError(
+            "loss must confine: exp(-loss/temperature) does not fall off within 6e8 of "
+            "the origin, so it has no normalisation"
+        )
+    if dimension == 2:
+        boxes = [_hull(axes, inside)]
+    else:
+        runs = np.split(
+            np.flatnonzero(inside), np.flatnonzero(np.diff(np.flatnonzero(inside)) > 1) + 1
+        )
+        boxes = [[(axes[0][run[0] - 1], axes[0][run[-1] + 1])] for run in runs]
+    for _ in range(4):
+        before = top
+        scans = [_scan(exponent, box, 801) for box in boxes]
+        top = max(logs.max() for _, logs in scans)
+        boxes = [
+            _hull(axes, logs >= top - _TAIL) for axes, logs in scans if logs.max() >= top - _TAIL
+        ]
+    # At a minimum each closer look finds less that is new; at a pole, more.
+    if top - before > 0.1:
+        raise ValueError("loss must be finite below: it falls without end at some point")
+    return boxes

@@ -7,24 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdnotes.checks import fraction, positive, whole
 from sgdnotes.noise import Gaussian
 
 __all__ = ["SGD", "Adam", "Langevin", "RMSProp"]
-
-
-def _positive(name: str, value) -> None:
-    if not (np.all(np.asarray(value) > 0) and np.all(np.isfinite(value))):
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
-
-
-def _fraction(name: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
-
-
-def _batch(value: int) -> None:
-    if value != int(value) or value < 1:
-        raise ValueError(f"batch_size must be a whole number, 1 or more, got {value!r}")
 
 
 def _at_least(least: int, name: str, value: float) -> None:
@@ -36,7 +22,7 @@ def _vector_rate(rate) -> None:
     if not callable(rate):
         if np.ndim(rate) > 1:
             raise ValueError(f"learning_rate must not be a matrix here, got shape {np.shape(rate)}")
-        _positive("learning_rate", rate)
+        positive("learning_rate", rate)
 
 
 def _rate_at(learning_rate, t: int):
@@ -74,9 +60,9 @@ class SGD:
             if not np.isfinite(self.learning_rate).all():
                 raise ValueError(f"learning_rate must be finite, got {self.learning_rate!r}")
         elif not callable(self.learning_rate):
-            _positive("learning_rate", self.learning_rate)
-        _fraction("momentum", self.momentum)
-        _batch(self.batch_size)
+            positive("learning_rate", self.learning_rate)
+        fraction("momentum", self.momentum)
+        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: the velocity, if μ > 0."""
@@ -142,8 +128,8 @@ class RMSProp:
         _vector_rate(self.learning_rate)
         _at_least(1, "window", self.window)
         _at_least(0, "epsilon", self.epsilon)
-        _batch(self.batch_size)
-        _positive("power", self.power)
+        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        positive("power", self.power)
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: s, shaped like `x`."""
@@ -209,7 +195,7 @@ class Adam:
         _at_least(1, "gradient_window", self.gradient_window)
         _at_least(1, "square_window", self.square_window)
         _at_least(0, "epsilon", self.epsilon)
-        _batch(self.batch_size)
+        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: m and s, shaped like `x`."""
@@ -253,8 +239,8 @@ class Langevin:
     time_step: float
 
     def __post_init__(self):
-        _positive("temperature", self.temperature)
-        _positive("time_step", self.time_step)
+        positive("temperature", self.temperature)
+        positive("time_step", self.time_step)
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Langevin remembers nothing but where it is."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdnotes.checks import whole
+
 __all__ = [
     "Estimate",
     "covariance",
@@ -142,6 +144,7 @@ def jackknife(statistic: Callable, samples, groups: int = 50) -> Estimate:
     samples : (n, …) array, n ≥ groups
     groups : int
     """
+    groups = whole("groups", groups, 2)
     samples = _samples(samples, groups)
     parts = np.array_split(samples, groups)
     left_out = np.array(
@@ -197,6 +200,8 @@ def slope(x, y: Estimate) -> Estimate:
     y : Estimate of n values, independent of each other
     """
     x = _samples(x, 3)
+    if np.shape(y.value) != x.shape:
+        raise ValueError(f"y must hold one value for each x, {x.shape}, got {np.shape(y.value)}")
     weight = 1.0 / np.asarray(y.standard_error) ** 2
     centred = x - (weight * x).sum() / weight.sum()
     spread = (weight * centred**2).sum()

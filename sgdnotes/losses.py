@@ -15,13 +15,26 @@ _POWERS = [create_expand_pow_optimization(8)]
 
 
 def _unrolled(expression):
-    if isinstance(expression, list):
-        return [_unrolled(e) for e in expression]
     return optimize(expression, _POWERS)
 
 
+def _common_parts(expressions):
+    """Common subexpressions first, then products for powers: never the reverse.
+
+    The products are unevaluated, and SymPy's cse mistakes them for others.
+    """
+    parts, rest = sp.cse(expressions, list=False)
+    return [(name, _unrolled(part)) for name, part in parts], _map(_unrolled, rest)
+
+
+def _map(function, expressions):
+    if isinstance(expressions, list | tuple):
+        return [_map(function, e) for e in expressions]
+    return function(expressions)
+
+
 def _compile(arguments, expression):
-    return sp.lambdify(arguments, _unrolled(expression), "numpy", cse=True)
+    return sp.lambdify(arguments, expression, "numpy", cse=_common_parts)
 
 
 def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
+from sgdnotes.checks import whole
+
 __all__ = ["Diverged", "Run", "simulate"]
 
 BLOCK = 2**13  # chains that share a stream; their arrays fit in cache
@@ -137,12 +139,6 @@ def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
     return block.x, average, path, exit_step
 
 
-def _whole(name: str, value, least: int) -> int:
-    if value != int(value) or value < least:
-        raise ValueError(f"{name} must be a whole number, {least} or more, got {value!r}")
-    return int(value)
-
-
 def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
     shape = (chains,) if dimension == 1 else (chains, dimension)
     start = np.asarray(start, dtype=float)
@@ -220,14 +216,14 @@ def simulate(
     Diverged
         If a chain overflows.
     """
-    chains = _whole("chains", chains, 1)
-    steps = _whole("steps", steps, 1)
-    block = _whole("block", block, 1)
-    burn_in = _whole("burn_in", burn_in, 0)
-    observe_every = _whole("observe_every", observe_every, 1)
+    chains = whole("chains", chains, 1)
+    steps = whole("steps", steps, 1)
+    block = whole("block", block, 1)
+    burn_in = whole("burn_in", burn_in, 0)
+    observe_every = whole("observe_every", observe_every, 1)
     if record_every is not None:
-        record_every = _whole("record_every", record_every, 1)
-    threads = _whole("threads", threads or os.cpu_count() or 1, 1)
+        record_every = whole("record_every", record_every, 1)
+    threads = whole("threads", (os.cpu_count() or 1) if threads is None else threads, 1)
     if observe and burn_in + observe_every > steps:
         raise ValueError(
             f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
+from sgdnotes.checks import fraction, positive, whole
 from sgdnotes.density import Density
 
 __all__ = [
@@ -59,8 +60,7 @@ def gibbs_density(loss, temperature: float) -> Density:
     -----
     TTIC 31230 (2020), "Stationary distributions of SDEs and temperature".
     """
-    if not 0 < temperature < np.inf:
-        raise ValueError(f"temperature must be positive and finite, got {temperature!r}")
+    positive("temperature", temperature)
     if loss.dimension > 2:
         raise ValueError(f"loss must have 1 or 2 parameters, got {loss.dimension}")
 
@@ -100,11 +100,6 @@ def _as_matrices(hessian, noise_covariance):
     return h, sigma, scalar, curvatures
 
 
-def _positive_rate(learning_rate: float) -> None:
-    if not 0 < learning_rate < np.inf:
-        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
-
-
 def _shaped(matrix, scalar: bool):
     return float(matrix[0, 0]) if scalar else (matrix + matrix.T) / 2
 
@@ -130,7 +125,7 @@ def sde_covariance(hessian, noise_covariance, learning_rate: float):
         If a matrix is not as above, or η is not positive.
     """
     h, sigma, scalar, _ = _as_matrices(hessian, noise_covariance)
-    _positive_rate(learning_rate)
+    positive("learning_rate", learning_rate)
     return _shaped(solve_continuous_lyapunov(h, learning_rate * sigma), scalar)
 
 
@@ -167,11 +162,9 @@ def sgd_covariance(
     Without momentum: Liu, Ziyin and Ueda (2021).
     """
     h, sigma, scalar, curvatures = _as_matrices(hessian, noise_covariance)
-    _positive_rate(learning_rate)
-    if batch_size != int(batch_size) or batch_size < 1:
-        raise ValueError(f"batch_size must be a whole number, 1 or more, got {batch_size!r}")
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must be at least 0 and below 1, got {momentum!r}")
+    positive("learning_rate", learning_rate)
+    batch_size = whole("batch_size", batch_size, 1)
+    fraction("momentum", momentum)
     limit = 2 * (1 + momentum) / curvatures[-1]
     if learning_rate >= limit:
         raise UnstableLearningRate(learning_rate, limit)

@@ -103,10 +103,14 @@ def test_exact_refuses_a_side_that_is_no_number_at_a_random_point():
 
 def test_an_exact_verdict_shows_its_formula_and_what_was_done():
     verdict = claim("S0.21").exact(p / 2, p / 2)
-    assert repr(verdict) == "S0.21 holds, exact: residual 0, and 0 at 5 random points"
-    shown = verdict._repr_markdown_()
-    assert shown.startswith(r"✓ **S0.21** holds, *exact*. $\frac{p}{2}$. residual 0")
-    assert shown.endswith(".")
+    done = "residual 0, and 0 in 30 digits at 5 random points"
+    assert repr(verdict) == f"S0.21 holds, exact: {done}"
+    formula = r"$\displaystyle \frac{p}{2}$"
+    assert verdict._repr_markdown_() == f"✓ **S0.21** holds, *exact*: {formula}, {done}."
+
+
+def test_an_exact_verdict_on_numbers_claims_no_random_points():
+    assert repr(claim("S0.21").exact(1, 1)) == "S0.21 holds, exact: residual 0, and 0 in 30 digits"
 
 
 def test_a_formula_too_long_for_one_line_is_left_out():
@@ -161,7 +165,7 @@ def test_measured_refuses_zero_without_a_rival():
 def test_measured_takes_arrays_and_every_entry_must_agree():
     several = Estimate(np.array([1.0, 2.0]), np.array([0.01, 0.02]))
     text = claim("S0.1").measured(several, [1.01, 1.98], rival=[1.0, 3.0]).text
-    assert text.startswith("measured at 2 points, the largest gap, |z| = 1.0; the rival is")
+    assert text.startswith("at 2 points, the largest gap, |z| = 1.0; the rival is")
     with pytest.raises(ClaimFailed):
         claim("S0.1").measured(several, [1.0, 2.1])
     for shape in ([1.0], 1.0, [[1.0, 2.0]]):
@@ -198,11 +202,13 @@ def test_a_measured_verdict_shows_two_digits_of_the_error_and_the_value_to_the_s
     estimate = Estimate(0.01560971, 0.00001312)
     verdict = claim("S0.1").measured(estimate, 1 / 64, rival=1 / 80)
     assert repr(verdict) == (
-        "S0.1 holds, measured: measured 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
+        "S0.1 holds, measured: 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
         "the rival, 0.0125, is rejected at |z| = 240"
     )
-    assert verdict._repr_markdown_().startswith("✓ **S0.1** holds, *measured*. measured 0.0156")
-    assert "measured 123 ± 11, expected 120" in repr(
+    assert verdict._repr_markdown_().startswith(
+        "✓ **S0.1** holds, *measured*: 0.015610 ± 0.000013,"
+    )
+    assert "measured: 123 ± 11, expected 120" in repr(
         claim("S0.1").measured(Estimate(123.4, 11.2), 120, rival=300)
     )
 

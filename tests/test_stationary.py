@@ -1,5 +1,7 @@
 """Stationary laws, each found by a second route."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -146,9 +148,7 @@ def test_circulation_of_numbers_is_zero():
 
 @pytest.mark.parametrize(("centre", "curvature"), [(0.0, 1.0), (50.0, 4.0), (-1e3, 0.01)])
 @pytest.mark.parametrize("temperature", [0.01, 1.0])
-def test_gibbs_of_a_quadratic_is_gaussian_wherever_its_minimum_lies(
-    centre, curvature, temperature
-):
+def test_gibbs_of_a_quadratic_is_gaussian_wherever_its_minimum_lies(centre, curvature, temperature):
     loss = Loss(sp.Float(curvature) * (x - centre) ** 2 / 2 - 3, x)
     density = gibbs_density(loss, temperature)
     spread = np.sqrt(temperature / curvature)
@@ -229,6 +229,6 @@ def test_bin_averages_are_integrals_of_the_density_over_the_width():
     edges = np.array([-2.0, -1.0, -0.5, 0.0, 3.0])
     expected = [
         quad(density, a, b, epsrel=1e-10, limit=200)[0] / (b - a)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in itertools.pairwise(edges)
     ]
     assert np.allclose(density.bin_averages(edges), expected, rtol=1e-4)

@@ -1,0 +1,296 @@
+"""The built book in a real browser: whole, offline, readable by everyone.
+
+Run after `python3 make.py book`. Without a build or a browser the tests are skipped,
+with the reason; where CI is set, they fail instead.
+"""
+
+import functools
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import sgdbook_ledger as ledger
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[1]
+HTML = ROOT / "_build" / "html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
+PLACES = [
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    *(
+        os.path.join(os.environ[base], "Google", "Chrome", "Application", "chrome.exe")
+        for base in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+        if base in os.environ
+    ),
+]
+LOCAL = ("file:", "data:", "blob:")
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+LOOK = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const shown = (element) => element.outerHTML.slice(0, 200);
+  const raw = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    if (node.parentElement.closest("pre, code, script, style, mjx-container")) continue;
+    if (/\\\\\\(|\\\\\\[|\\$\\$/.test(node.data)) raw.push(node.data.trim().slice(0, 200));
+  }
+  return {
+    unrendered: all(".math").filter((m) => !m.querySelector("mjx-container")).map(shown),
+    broken: all("[data-mjx-error], mjx-merror, merror, [data-mml-node=merror]").map(shown),
+    raw,
+    equations: all("mjx-container").length,
+    images: all("img").map((image) => ({
+      alt: image.alt.trim(), shown: shown(image), figure: Boolean(image.closest(".cell_output")),
+      loaded: image.complete && image.naturalWidth > 0,
+    })),
+    nameless: all("svg[role=img], object, embed, iframe")
+      .filter((e) => !e.closest("mjx-container, [aria-hidden=true]"))
+      .filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")
+        || e.title || e.querySelector("title")?.textContent))
+      .map(shown),
+  };
+}"""
+UNFOLD = """() => {
+  for (const box of document.querySelectorAll("details")) box.open = true;
+  for (const box of document.querySelectorAll(".toggle-hidden")) {
+    box.classList.remove("toggle-hidden");
+  }
+}"""
+# The glyphs of an equation are hidden from assistive technology; its MathML is not.
+# Without them axe needs half the time.
+BLANK = """() => {
+  for (const glyphs of document.querySelectorAll("mjx-container svg")) glyphs.replaceChildren();
+}"""
+SIDEWAYS = """() => {
+  const page = document.documentElement;
+  if (page.scrollWidth <= page.clientWidth) return [];
+  const wide = [...document.querySelectorAll("body *")]
+    .filter((e) => e.getBoundingClientRect().right > page.clientWidth + 1)
+    .map((e) => e.outerHTML.slice(0, 120));
+  return [`the page is ${page.scrollWidth} wide`, ...wide];
+}"""
+
+
+def is_redirect(path):
+    return bool(re.search(r"http-equiv=.?refresh", path.read_text("utf8"), re.IGNORECASE))
+
+
+ALL = sorted(p for p in HTML.rglob("*.html") if p.relative_to(HTML).parts[0] != "_static")
+PAGES = [p for p in ALL if not is_redirect(p)]
+
+
+def name(page):
+    return page.relative_to(HTML).with_suffix("").as_posix() if page else "nothing-built"
+
+
+def give_up(reason):
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def built():
+    if not PAGES:
+        give_up("the book is not built: run python3 make.py book first")
+
+
+def find_browser():
+    found = [shutil.which(command) for command in NAMES]
+    found += [place for place in PLACES if os.path.exists(place)]
+    return next(filter(None, found), None)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    program = find_browser()
+    if program is None:
+        give_up(f"no browser to read the book with: none of {', '.join(NAMES)} is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page, opened, with what happened on the way and what was seen."""
+
+    tab: object
+    seen: dict
+    requests: list
+    errors: list
+
+
+def typeset(tab):
+    """Wait for the equations."""
+    if tab.query_selector("script[src*=mathjax]"):
+        tab.wait_for_function("() => window.MathJax?.startup?.promise")
+        tab.evaluate("() => MathJax.startup.promise.then(() => true)")
+
+
+# Of module scope and with parameters: all tests of one page follow each other.
+@pytest.fixture(scope="module", params=PAGES or [None], ids=name)
+def visit(request, browser):
+    if request.param is None:
+        yield None
+        return
+    context = browser.new_context(viewport=DESK, color_scheme="light", reduced_motion="reduce")
+    tab, requests, errors = context.new_page(), [], []
+    tab.on("request", lambda sent: requests.append(sent.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto(request.param.as_uri())
+    typeset(tab)
+    tab.evaluate(UNFOLD)
+    yield Visit(tab, tab.evaluate(LOOK), requests, errors)
+    context.close()
+
+
+def test_a_page_opens_from_a_file_without_an_error(visit):
+    assert visit.errors == []
+
+
+def test_a_page_asks_nothing_of_the_network(visit):
+    assert [url for url in visit.requests if not url.startswith(LOCAL)] == []
+
+
+def test_every_equation_is_rendered(visit):
+    assert visit.seen["unrendered"] == []
+    assert visit.seen["broken"] == []
+    assert visit.seen["raw"] == []
+
+
+def test_every_image_loads_and_says_in_words_what_it_shows(visit):
+    for image in visit.seen["images"]:
+        assert image["loaded"], image
+        assert len(image["alt"]) >= (40 if image["figure"] else 1), image
+    assert visit.seen["nameless"] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, scheme):
+    visit.tab.set_viewport_size(DESK)
+    visit.tab.emulate_media(color_scheme=scheme)
+    visit.tab.wait_for_function(f"() => document.documentElement.dataset.theme === '{scheme}'")
+    visit.tab.evaluate(BLANK)
+    found = Axe().run(visit.tab).response["violations"]
+    serious = [
+        f"{rule['id']}: {rule['help']}: {node['target']} {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
+    assert serious == []
+
+
+def test_a_telephone_shows_the_page_without_sideways_scroll(visit):
+    visit.tab.set_viewport_size(PHONE)
+    visit.tab.wait_for_timeout(100)
+    assert visit.tab.evaluate(SIDEWAYS) == []
+    visit.tab.set_viewport_size(DESK)
+
+
+# What needs no browser.
+
+
+@functools.cache
+def soup(page):
+    return BeautifulSoup(page.read_text("utf8"), "html.parser")
+
+
+@functools.cache
+def anchors(page):
+    named = soup(page).find_all(lambda tag: tag.get("id") or tag.get("name"))
+    return {tag.get(key) for tag in named for key in ("id", "name")}
+
+
+def local_links(page):
+    """Every address in a page that points into the book."""
+    for tag in soup(page).find_all(True):
+        for key in ("href", "src"):
+            address = tag.get(key)
+            if not address or (tag.name == "link" and "canonical" in tag.get("rel", ())):
+                continue
+            parts = urlsplit(address)
+            if not parts.scheme and not parts.netloc:
+                yield address, parts
+
+
+@pytest.mark.parametrize("page", PAGES or [None], ids=name)
+def test_every_link_within_the_book_arrives(page):
+    for address, parts in local_links(page):
+        target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+        assert target.is_file(), address
+        if parts.fragment and target.suffix == ".html":
+            assert unquote(parts.fragment) in anchors(target), address
+
+
+@pytest.mark.parametrize("page", PAGES or [None], ids=name)
+def test_no_page_loads_a_script_or_a_style_from_elsewhere(page):
+    for tag in soup(page).find_all(["script", "link", "img", "iframe"]):
+        address = tag.get("src") or (tag.get("href") if "stylesheet" in tag.get("rel", ()) else "")
+        assert not urlsplit(address or "").netloc, tag
+
+
+@pytest.mark.parametrize("page", PAGES or [None], ids=name)
+def test_a_chapter_to_come_is_not_a_link(page):
+    for place in soup(page).find_all(string=re.compile("To come")):
+        assert not place.find_parent("a")
+        assert not place.parent.find_all("a")
+
+
+def test_redirects_lead_to_pages():
+    for page in set(ALL) - set(PAGES):
+        target = re.search(r"url=([^\"'>]+)", page.read_text("utf8"), re.IGNORECASE)[1]
+        assert (page.parent / target).resolve() in PAGES
+
+
+def test_every_page_of_the_contents_is_built():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf8"))
+    files = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    assert [file for file in files if HTML / f"{file}.html" not in PAGES] == []
+
+
+@pytest.mark.parametrize("notebook", ledger.chapters(ROOT), ids=lambda p: p.stem)
+def test_every_check_of_a_chapter_shows_its_verdict_in_a_box_of_its_own(notebook):
+    page = soup(HTML / "notebooks" / f"{notebook.stem}.html")
+    checks = ledger.read_checks(notebook)
+    assert checks
+    for check in checks:
+        cell = page.find(id=check.anchor)
+        assert cell, check.anchor
+        box = cell.select_one(".cell_output")
+        assert box, check.anchor
+        assert box.get_text().strip().startswith(f"✓ {check.id} holds, "), check.anchor
+
+
+@pytest.mark.parametrize("notebook", ledger.chapters(ROOT), ids=lambda p: p.stem)
+def test_every_figure_of_a_chapter_is_in_the_page(notebook):
+    shows = notebook.read_text("utf8").count("plt.show()")
+    page = soup(HTML / "notebooks" / f"{notebook.stem}.html")
+    assert len(page.select(".cell_output img")) == shows
+
+
+def test_the_ledger_page_has_a_row_for_every_statement_and_the_errata_page_for_every_erratum():
+    _, claims, errata = ledger.read_ledger(ROOT)
+    assert {f"claim-{ledger.slug(c.id)}" for c in claims} <= anchors(HTML / "book/claims.html")
+    assert {f"erratum-{ledger.slug(e.id)}" for e in errata} <= anchors(HTML / "book/errata.html")
