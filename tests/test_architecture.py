@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "sgdnotes"
 MODULES = sorted(f.stem for f in PACKAGE.glob("*.py") if f.stem != "__init__")
 THEORY = {"density", "stationary", "escape"}
 EXPERIMENT = {"noise", "dynamics", "simulate", "estimate"}
+SHARED = {"checks", "losses", "claims", "figures"}
 
 FIXED = {
     "losses.Loss": ["expr", "symbols"],
