@@ -137,6 +137,8 @@ def test():
 
 
 def strip(*options):
+    if not notebooks():
+        return True
     return run(
         BIN / "nbstripout", "--keep-count", "--extra-keys",
         "metadata.language_info cell.metadata.execution", *options, *notebooks(),
@@ -164,7 +166,8 @@ def lab():
 
 
 def clean():
-    for folder in (VENV, BUILD, ROOT / ".ruff_cache", ROOT / "sgdnotes.egg-info"):
+    made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info")
+    for folder in (VENV, BUILD, *(ROOT / name for name in made)):
         shutil.rmtree(folder, ignore_errors=True)
     for folder in ROOT.rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)

@@ -72,7 +72,7 @@ class Claim:
             if residual != 0:
                 raise ClaimFailed(f"{self.id}: lhs - rhs simplifies to {residual}, not to 0")
             worst = max(abs(v) for v in _numbers(a - b))
-            if worst > 10.0 ** (3 - _DIGITS // 2):
+            if worst > 10.0 ** (10 - _DIGITS):
                 raise ClaimFailed(f"{self.id}: lhs and rhs differ by {worst} at a random point")
         text = f"residual 0, and 0 in {_DIGITS} digits"
         if any(entry.free_symbols for entry in left + right):

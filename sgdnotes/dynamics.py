@@ -26,7 +26,12 @@ def _vector_rate(rate) -> None:
 
 
 def _rate_at(learning_rate, t: int):
-    return learning_rate(t) if callable(learning_rate) else learning_rate
+    """The rate of step t; a schedule is checked at every step it is asked for."""
+    if not callable(learning_rate):
+        return learning_rate
+    rate = learning_rate(t)
+    positive(f"learning_rate({t})", rate)
+    return rate
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ class Gaussian(_Additive):
         """The noise of a batch at each point: an array shaped like `x`."""
         xi = rng.standard_normal(x.shape)
         if self._root.ndim == 2:
-            if x.shape[-1] != len(self._root):
+            if x.ndim < 2 or x.shape[-1] != len(self._root):
                 raise ValueError(
                     f"covariance is {self._root.shape}, but points have shape {x.shape}"
                 )
@@ -117,7 +117,7 @@ class StateDependent(_Additive):
 
     def draw(self, x, rng, batch_size=1):
         """The noise of a batch at each point: an array shaped like `x`."""
-        variance = self.variance(x)
+        variance = np.broadcast_to(np.asarray(self.variance(x), dtype=float), x.shape)
         if not (variance >= 0).all():
             where = int(np.argmin(np.where(np.isnan(variance), -np.inf, variance)))
             raise ValueError(

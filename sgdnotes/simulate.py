@@ -92,10 +92,15 @@ class _Block:
     path: list = field(default_factory=list)
 
 
+def _overflowed(x: np.ndarray) -> np.ndarray:
+    """Which chains have left the finite numbers: (m,) bool."""
+    lost = ~np.isfinite(x)
+    return lost if x.ndim == 1 else lost.any(axis=1)
+
+
 def _refuse_overflow(x: np.ndarray, t: int) -> None:
-    finite = np.isfinite(x)
-    if not finite.all():
-        lost = ~finite if x.ndim == 1 else ~finite.all(axis=1)
+    lost = _overflowed(x)
+    if lost.any():
         raise Diverged(t, int(lost.sum()))
 
 
@@ -112,7 +117,7 @@ def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
         for t in range(1, plan.steps + 1):
             plan.dynamics.step(block.x, block.memory, plan.loss, plan.noise, rng, t)
             if plan.absorb is not None:
-                gone = np.asarray(plan.absorb(block.x))
+                gone = np.asarray(plan.absorb(block.x)) & ~_overflowed(block.x)
                 if gone.any():
                     exit_step[alive[gone]] = t
                     final[alive[gone]] = block.x[gone]
@@ -231,8 +236,17 @@ def simulate(
         )
     if absorb and (observe or record_every):
         raise ValueError("absorb cannot be combined with observe or record_every")
-    if noise is None and not hasattr(dynamics, "temperature"):
+    if hasattr(dynamics, "temperature"):
+        if noise is not None and not hasattr(noise, "draw"):
+            raise ValueError(f"noise must be additive for Langevin, got {noise!r}")
+    elif noise is None:
         raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
+    rate = getattr(dynamics, "learning_rate", 0.0)
+    if np.ndim(rate) and np.shape(rate)[-1] != loss.dimension:
+        raise ValueError(
+            f"learning_rate must hold one rate for each of {loss.dimension} parameters, "
+            f"got shape {np.shape(rate)}"
+        )
 
     x = _starting_points(start, chains, loss.dimension)
     cuts = range(0, chains, block)

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sgdnotes"
 MODULES = sorted(f.stem for f in PACKAGE.glob("*.py") if f.stem != "__init__")
-THEORY = {"density", "stationary", "escape"}
+THEORY = {"chain", "density", "escape", "passage", "stationary"}
 EXPERIMENT = {"noise", "dynamics", "simulate", "estimate"}
 SHARED = {"checks", "losses", "claims", "figures"}
 

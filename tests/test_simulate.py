@@ -316,3 +316,41 @@ def test_the_exact_discrete_covariance_tends_to_the_sde_with_order_one(momentum)
         for rate in rates
     ]
     assert order(rates, np.abs(gaps)) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_chain_that_overflows_past_the_absorbing_point_is_not_counted_as_absorbed():
+    with pytest.raises(Diverged):
+        simulate(
+            SGD(3.0), Loss(x**2 / 2, x), Gaussian(1.0), start=1.0, chains=4, steps=4000, rng=1,
+            absorb=lambda p: np.abs(p) > 1e308,
+        )  # fmt: skip
+
+
+def test_a_matrix_of_noise_is_refused_on_points_of_one_dimension():
+    with pytest.raises(ValueError, match="covariance"):
+        simulate(
+            SGD(0.1), Loss(x**2 / 2, x), Gaussian(np.eye(3)), start=0.0, chains=3, steps=2, rng=1
+        )
+
+
+def test_one_rate_a_chain_is_not_mistaken_for_one_rate_a_parameter():
+    with pytest.raises(ValueError, match="learning_rate"):
+        simulate(
+            SGD(np.full(3, 0.1)), Loss(x**2 / 2, x), Gaussian(1.0), start=0.0, chains=3, steps=2,
+            rng=1,
+        )  # fmt: skip
+
+
+def test_a_schedule_that_is_not_positive_is_refused_with_its_step():
+    with pytest.raises(ValueError, match=r"learning_rate\(3\)"):
+        simulate(
+            SGD(lambda t: 0.1 * (3 - t)), Loss(x**2 / 2, x), Gaussian(1.0), start=0.0, chains=2,
+            steps=5, rng=1,
+        )  # fmt: skip
+
+
+def test_langevin_refuses_batches_of_data():
+    with pytest.raises(ValueError, match="noise must be additive"):
+        simulate(
+            Langevin(0.1, 0.01), Loss(x**2 / 2, x), MiniBatch(), start=0.0, chains=2, steps=2, rng=1
+        )
