@@ -67,6 +67,8 @@ class Claim:
         left, right = _entries(lhs), _entries(rhs)
         if _shape(lhs) != _shape(rhs):
             raise ValueError(f"lhs and rhs must have one shape, got {_shape(lhs)}, {_shape(rhs)}")
+        if any(entry.has(sp.Float) for entry in left + right):
+            raise ValueError("lhs and rhs must hold no floats: write sp.Rational, or use measured")
         for a, b in zip(left, right, strict=True):
             residual = sp.simplify((a - b).doit())
             if residual != 0:
@@ -91,9 +93,7 @@ class Claim:
             text += f"; the {name} is rejected"
         return Verdict(self.id, "exact", text, _formula(rhs))
 
-    def measured(
-        self, estimate: Estimate, expected, printed=None, rival=None, bias: float = 0.0
-    ) -> Verdict:
+    def measured(self, estimate: Estimate, expected, printed=None, rival=None, bias=0.0) -> Verdict:
         """`estimate` agrees with `expected` and rejects a wrong rival.
 
         Parameters
@@ -106,24 +106,32 @@ class Claim:
         rival : float or array, optional
             Another wrong value, where the source is right. Without either,
             twice and half of `expected` must both be rejected.
-        bias : float
+        bias : float or array
             A stated bound on the systematic error of the experiment.
 
         Raises
         ------
         ClaimFailed
-            If some |z| > 4, or a rival has no |z| ≥ 8: then the standard
-            error is too large for the check to mean anything.
+            If some |z| > 4; if, of n values, the root mean square of z is
+            above 1 + 3/√n, as when all are off the same way; or if a rival has
+            no |z| ≥ 8: then the standard error is too large for the check to
+            mean anything.
         """
         expected = np.asarray(expected, dtype=float)
         if expected.shape != np.shape(estimate.value) or not np.isfinite(expected).all():
             raise ValueError(
                 f"expected must be finite and shaped {np.shape(estimate.value)}, got {expected}"
             )
-        z = np.abs(estimate.z(expected, bias)).max()
+        distances = np.abs(np.asarray(estimate.z(expected, bias)))
+        z = distances.max()
         shown = _shown(estimate, expected)
         if not z <= AGREE:
             raise ClaimFailed(f"{self.id}: {shown}: |z| = {z:.1f} > {AGREE:g}")
+        together, limit = np.sqrt(np.mean(distances**2)), 1 + (AGREE - 1) / np.sqrt(distances.size)
+        if not together <= limit:
+            raise ClaimFailed(
+                f"{self.id}: {shown}: the root mean square of z is {together:.2f} > {limit:.2f}"
+            )
         if printed is None and rival is None:
             if not expected.any():
                 raise ValueError("expected is 0, so twice it is no rival: name one in rival=")
@@ -145,8 +153,8 @@ class Claim:
                 )
             rejected.append(f"{name}{_number(value)} is rejected at |z| = {_rounded(off)}")
         text = f"{shown}, |z| = {z:.1f}; {'; '.join(rejected)}"
-        if bias:
-            text += f"; allowed bias {bias:.2g}"
+        if np.any(bias):
+            text += f"; allowed bias {np.max(bias):.2g}"
         return Verdict(self.id, "measured", text)
 
 

@@ -78,7 +78,7 @@ class SGD:
         move = noise.gradient(loss, x, rng, self.batch_size)
         rate = _rate_at(self.learning_rate, t)
         if np.ndim(rate) == 2:
-            move = move @ np.asarray(rate).T
+            move = (np.asarray(rate) @ move.T).T
         else:
             move *= rate
         if self.momentum:

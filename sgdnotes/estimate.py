@@ -53,17 +53,17 @@ class Estimate:
                 "a quantity without spread is exact: compare it exactly"
             )
 
-    def z(self, expected, bias: float = 0.0):
+    def z(self, expected, bias=0.0):
         """Signed distance from `expected` in standard errors, beyond `bias`.
 
         Parameters
         ----------
         expected : float or array
-        bias : float
+        bias : float or array
             A stated bound on the systematic error, at least 0, taken off the
             distance before it is divided by the standard error.
         """
-        if bias < 0:
+        if not np.all(np.asarray(bias) >= 0):
             raise ValueError(f"bias must be at least 0, got {bias}")
         gap = np.asarray(self.value, dtype=float) - np.asarray(expected, dtype=float)
         z = np.sign(gap) * np.maximum(np.abs(gap) - bias, 0.0) / self.standard_error

@@ -51,7 +51,8 @@ class Run:
     average : (chains, …) array or None
         Each chain's time average of `observe`, after the burn-in.
     path : (k, chains) or (k, chains, d) array or None
-        Snapshots at the steps `path_steps`, if `record_every` was given.
+        Snapshots at the steps `path_steps`, if `record_every` was given. Time
+        comes first: independent are the chains, along the second axis.
     path_steps : (k,) array of int or None
     exit_step : (chains,) array of int or None
         The step that met `absorb`, or −1; absorbed chains stay there.
@@ -98,6 +99,11 @@ def _overflowed(x: np.ndarray) -> np.ndarray:
     return lost if x.ndim == 1 else lost.any(axis=1)
 
 
+def _chosen(x: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Some chains of `x`, each parameter's column still contiguous."""
+    return x.T[..., which].T
+
+
 def _refuse_overflow(x: np.ndarray, t: int) -> None:
     lost = _overflowed(x)
     if lost.any():
@@ -105,7 +111,7 @@ def _refuse_overflow(x: np.ndarray, t: int) -> None:
 
 
 def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
-    x = x.copy()
+    x = x.copy(order="F")  # each parameter's column contiguous
     block = _Block(x, plan.dynamics.start(x))
     final, exit_step, alive = None, None, None
     if plan.absorb is not None:
@@ -122,8 +128,8 @@ def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
                     exit_step[alive[gone]] = t
                     final[alive[gone]] = block.x[gone]
                     alive = alive[~gone]
-                    block.x = block.x[~gone]
-                    block.memory = {k: v[~gone] for k, v in block.memory.items()}
+                    block.x = _chosen(block.x, ~gone)
+                    block.memory = {k: _chosen(v, ~gone) for k, v in block.memory.items()}
                     if not len(alive):
                         break
             if plan.observe and t > plan.burn_in and (t - plan.burn_in) % plan.observe_every == 0:
@@ -157,6 +163,12 @@ def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
         ) from None
 
 
+def _streams(rng, count: int) -> list[np.random.Generator]:
+    """Independent streams of the quickest of NumPy's bit generators."""
+    seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(count)
+    return [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
+
+
 def simulate(
     dynamics,
     loss,
@@ -177,9 +189,10 @@ def simulate(
 ) -> Run:
     """Run `chains` independent copies of `dynamics` on `loss` for `steps` steps.
 
-    Chains run in blocks of fixed size, each with a random stream of its own
-    spawned from `rng`, so the result has the same bits for any number of
-    threads and any executor.
+    Chains run in blocks of fixed size, each with a random stream of its own,
+    so the result has the same bits for any number of threads and any
+    executor. The streams are SFC64 generators seeded by children of the seed
+    sequence of `rng`, whatever bit generator `rng` itself is.
 
     Parameters
     ----------
@@ -200,7 +213,8 @@ def simulate(
     record_every : int, optional
         Keep a snapshot of every chain each so many steps, the start included.
     absorb : callable, optional
-        Takes the points, returns (m,) bool; a chain stops where it is true.
+        Takes the points after a step, returns (m,) bool; a chain stops where it
+        is true. What lies between two steps is not seen.
         It excludes `observe` and `record_every`.
     threads : int, optional
         Threads to share the blocks among; all cores by default.
@@ -234,6 +248,8 @@ def simulate(
             f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "
             f"for `observe` to be looked at, got {steps}"
         )
+    if burn_in and not observe:
+        raise ValueError(f"burn_in must come with observe, got burn_in={burn_in} without it")
     if absorb and (observe or record_every):
         raise ValueError("absorb cannot be combined with observe or record_every")
     if hasattr(dynamics, "temperature"):
@@ -250,7 +266,7 @@ def simulate(
 
     x = _starting_points(start, chains, loss.dimension)
     cuts = range(0, chains, block)
-    streams = np.random.default_rng(rng).spawn(len(cuts))
+    streams = _streams(rng, len(cuts))
     plan = _Plan(
         dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb
     )

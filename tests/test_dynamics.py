@@ -43,7 +43,7 @@ def test_sgd_in_the_plane_follows_the_hand_written_loop(momentum):
     rng, points, velocity = np.random.default_rng(1), start.copy(), np.zeros((3, 2))
     values, vectors = np.linalg.eigh(sigma)
     for _ in range(15):
-        kick = rng.standard_normal((3, 2)) @ (vectors * np.sqrt(values)).T
+        kick = ((vectors * np.sqrt(values)) @ rng.standard_normal((2, 3))).T
         velocity = momentum * velocity + 0.1 * (points @ H + kick)
         points = points - velocity
     assert np.allclose(got, points, rtol=1e-12)

@@ -102,7 +102,7 @@ def test_the_number_of_chains_in_the_last_block_does_not_change_the_first_blocks
 
 def by_hand(chains, steps, start=0.5, rng=7):
     """Every point of one block, the start included: (steps + 1, chains)."""
-    stream = np.random.default_rng(rng).spawn(1)[0]
+    stream = np.random.Generator(np.random.SFC64(np.random.SeedSequence(rng).spawn(1)[0]))
     path, velocity = [np.full(chains, start)], np.zeros(chains)
     for _ in range(steps):
         now = path[-1]
