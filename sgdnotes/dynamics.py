@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from sgdnotes.checks import fraction, positive, whole
-from sgdnotes.noise import Gaussian
+from sgdnotes.noise import standard_normal
 
 __all__ = ["SGD", "Adam", "Langevin", "RMSProp"]
 
@@ -66,6 +67,8 @@ class SGD:
                 raise ValueError(f"learning_rate must be finite, got {self.learning_rate!r}")
         elif not callable(self.learning_rate):
             positive("learning_rate", self.learning_rate)
+        if np.ndim(self.learning_rate):
+            object.__setattr__(self, "learning_rate", np.asarray(self.learning_rate, dtype=float))
         fraction("momentum", self.momentum)
         object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
 
@@ -77,8 +80,8 @@ class SGD:
         """Move every chain in `x` by one update, in place."""
         move = noise.gradient(loss, x, rng, self.batch_size)
         rate = _rate_at(self.learning_rate, t)
-        if np.ndim(rate) == 2:
-            move = (np.asarray(rate) @ move.T).T
+        if getattr(rate, "ndim", 0) == 2:
+            move = (rate @ move.T).T
         else:
             move *= rate
         if self.momentum:
@@ -253,12 +256,9 @@ class Langevin:
 
     def step(self, x, memory, loss, noise, rng, t) -> None:
         """Move every chain in `x` by one time step, in place."""
-        kick = (noise or _STANDARD).draw(x, rng)
-        kick *= np.sqrt(2.0 * self.temperature * self.time_step)
+        kick = standard_normal(x, rng) if noise is None else noise.draw(x, rng)
+        kick *= math.sqrt(2.0 * self.temperature * self.time_step)
         drift = loss.gradient(x)
         drift *= self.time_step
         x -= drift
         x += kick
-
-
-_STANDARD = Gaussian(1.0)

@@ -11,8 +11,10 @@ from sgdnotes.checks import whole
 
 __all__ = [
     "Estimate",
+    "UpperBound",
     "covariance",
     "density",
+    "event_rate",
     "jackknife",
     "mean",
     "slope",
@@ -210,3 +212,84 @@ def slope(x, y: Estimate) -> Estimate:
     return Estimate(
         float((weight * centred * y.value).sum() / spread), float(1.0 / np.sqrt(spread))
     )
+
+
+@dataclass(frozen=True)
+class UpperBound:
+    """What is known of a rate when nothing was seen: it is below `value`.
+
+    Parameters
+    ----------
+    value : float
+        In events per unit of time.
+    confidence : float
+        The chance that a rate as large as `value` would have shown itself.
+    """
+
+    value: float
+    confidence: float
+
+    def excludes(self, rate: float) -> bool:
+        """Whether a rate is too large to have stayed unseen."""
+        return rate > self.value
+
+
+def event_rate(
+    exit_step,
+    steps: int,
+    time_step: float = 1.0,
+    burn_in: int = 0,
+    confidence: float = 0.95,
+) -> Estimate | UpperBound:
+    """Events per time that chains were there for them, with the Poisson error.
+
+    Parameters
+    ----------
+    exit_step : (chains,) array of int
+        The step that ended each chain, or −1: `Run.exit_step`.
+    steps : int
+        How many steps there were: `Run.steps`.
+    time_step : float
+        The time of one step; for SGD the learning rate.
+    burn_in : int
+        Steps, and the chains that they end, that do not count: until the
+        others have forgotten where they started.
+    confidence : float
+        Of the bound, if there were no events.
+
+    Returns
+    -------
+    Estimate or UpperBound
+        k/t ± √k/t after k events in the time t, or, after none, the bound
+        −ln(1 − confidence)/t.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as above, or no chain outlives the burn-in.
+    """
+    exit_step = np.asarray(exit_step)
+    if exit_step.ndim != 1 or not len(exit_step) or exit_step.dtype.kind not in "iu":
+        raise ValueError(
+            f"exit_step must be a (chains,) array of int, got {exit_step.dtype} of shape "
+            f"{exit_step.shape}"
+        )
+    if not ((exit_step == -1) | ((exit_step >= 1) & (exit_step <= steps))).all():
+        raise ValueError(
+            f"exit_step must be -1 or from 1 to steps = {steps}, "
+            f"got {exit_step.min()} to {exit_step.max()}"
+        )
+    if not 0 < time_step < np.inf:
+        raise ValueError(f"time_step must be positive and finite, got {time_step!r}")
+    if not 0 <= burn_in < steps:
+        raise ValueError(f"burn_in must be at least 0 and below steps = {steps}, got {burn_in!r}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence!r}")
+    last = np.where(exit_step < 0, steps, exit_step)
+    time = float(np.maximum(last - burn_in, 0).sum() * time_step)
+    if not time:
+        raise ValueError(f"burn_in must leave some chains, got {burn_in!r}: all ended before it")
+    events = int((exit_step > burn_in).sum())
+    if not events:
+        return UpperBound(float(-np.log1p(-confidence)) / time, confidence)
+    return Estimate(events / time, float(np.sqrt(events)) / time)

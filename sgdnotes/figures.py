@@ -18,6 +18,7 @@ __all__ = [
     "errorbars",
     "histogram",
     "label",
+    "landscape",
     "use_style",
 ]
 
@@ -81,3 +82,42 @@ def histogram(ax, edges, estimate, color=BLUE, **style):
 def label(ax, x, y, text, color, **style):
     """Name a curve where it runs, instead of in a legend."""
     ax.annotate(text, (x, y), color=color, **({"fontsize": 10} | style))
+
+
+def landscape(ax, loss, minimum, split, barrier, absorb):
+    """Draw a well and its barrier, and name what an escape depends on.
+
+    The points a < s < b < c, the curvatures H_a and H_b as dashed parabolas,
+    the depth ΔL, and the flux J over the top.
+    """
+    points = {"a": minimum, "s": split, "b": barrier, "c": absorb}
+    width = barrier - minimum
+    low, high = (float(loss.value(at)) for at in (minimum, barrier))
+    depth = high - low
+    x = np.linspace(minimum - 0.75 * width, absorb + 0.12 * width, 300)
+    y = loss.value(x)
+    shown = (y < high + 0.45 * depth) & (y > low - 0.22 * depth)
+    ax.plot(x[shown], y[shown], color=BLUE)
+    for at, reach in ((minimum, 0.42), (barrier, 0.38)):
+        near = np.linspace(-reach, reach, 60) * width
+        bowl = float(loss.value(at)) + float(loss.hessian(at)) * near**2 / 2
+        ax.plot(at + near, bowl, "--", color=ORANGE, lw=1.4)
+    label(ax, minimum + 0.38 * width, bowl[0], "$H_a$", ORANGE, ha="right", fontsize=12)
+    label(ax, barrier - 0.04 * width, high - 0.2 * depth, "$H_b$", ORANGE, ha="right", fontsize=12)
+    floor = low - 0.3 * depth
+    for at in points.values():
+        top = float(loss.value(at))
+        ax.plot([at, at], [floor, top], ":", color=INK, lw=1)
+        ax.plot(at, top, "o", color=BLUE, ms=5)
+    ax.set_xticks(list(points.values()), [f"${name}$" for name in points], fontsize=13)
+    both = {"arrowstyle": "<->", "color": INK, "shrinkA": 0, "shrinkB": 0}
+    side = minimum - 0.62 * width
+    for level in (low, high):
+        ax.plot([side - 0.05 * width, minimum], [level, level], color=INK, lw=0.6)
+    ax.annotate("", (side, low), (side, high), arrowprops=both)
+    label(ax, side + 0.03 * width, low + 0.35 * depth, r"$\Delta L$", INK, fontsize=12)
+    flow = {"arrowstyle": "-|>", "color": VERMILION, "lw": 2, "connectionstyle": "arc3,rad=-0.3"}
+    over = high + 0.16 * depth
+    ax.annotate("", (barrier + 0.3 * width, over), (barrier - 0.3 * width, over), arrowprops=flow)
+    label(ax, barrier - 0.02 * width, over + 0.19 * depth, "$J$", VERMILION, fontsize=13)
+    ax.set(ylim=(floor, high + 0.5 * depth), yticks=[], xlabel="parameter $x$", ylabel="loss $L$")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import sympy as sp
 from sympy.codegen.rewriting import create_expand_pow_optimization, optimize
+from sympy.printing.numpy import NumPyPrinter
 
 __all__ = ["DataLoss", "Loss"]
 
@@ -33,8 +35,17 @@ def _map(function, expressions):
     return function(expressions)
 
 
+class _Printer(NumPyPrinter):
+    """Prints x − u where SymPy prints −u + x, which costs NumPy another array."""
+
+    def _as_ordered_terms(self, expr, order=None):
+        terms = super()._as_ordered_terms(expr, order)
+        return sorted(terms, key=lambda term: term.could_extract_minus_sign())
+
+
 def _compile(arguments, expression):
-    return sp.lambdify(arguments, expression, "numpy", cse=_common_parts)
+    told = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
+    return sp.lambdify(arguments, expression, "numpy", printer=_Printer(told), cse=_common_parts)
 
 
 def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
@@ -60,7 +71,7 @@ class _Symbolic:
 
     symbols: tuple[sp.Symbol, ...]
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Number of parameters d; points are (…,) if d = 1 and (…, d) otherwise."""
         return len(self.symbols)
@@ -87,7 +98,7 @@ class _Symbolic:
         out = np.empty((self.dimension, *shape))
         for i, value in enumerate(values):
             out[i] = value
-        return np.moveaxis(out, 0, -1)
+        return out.transpose((*range(1, out.ndim), 0))
 
 
 class Loss(_Symbolic):
@@ -248,5 +259,6 @@ class DataLoss(_Symbolic):
         index = np.asarray(index).T
         data = [column.take(index) for column in self.data.T]
         values = self._gradient(*columns, *data)
-        means = [np.broadcast_to(v, index.shape).mean(0) for v in values]
-        return self._stack(means, columns[0].shape)
+        # What no example enters is its own mean.
+        means = [v.mean(0) if np.ndim(v) == 2 else v for v in values]
+        return self._stack(means, columns[0].shape, columns)

@@ -110,7 +110,12 @@ def _refuse_overflow(x: np.ndarray, t: int) -> None:
         raise Diverged(t, int(lost.sum()))
 
 
-def _run_block(plan: _Plan, x: np.ndarray, rng: np.random.Generator, tick=None):
+def _run_block(plan: _Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None):
+    # A block changes nothing that it is given, so it can be run again elsewhere.
+    rng = np.random.Generator(np.random.SFC64(seed))
+    # glibc gives freed memory back, and each page of the next array faults, until
+    # it has seen a large block freed.
+    np.empty(2**20)
     x = x.copy(order="F")  # each parameter's column contiguous
     block = _Block(x, plan.dynamics.start(x))
     final, exit_step, alive = None, None, None
@@ -163,12 +168,6 @@ def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
         ) from None
 
 
-def _streams(rng, count: int) -> list[np.random.Generator]:
-    """Independent streams of the quickest of NumPy's bit generators."""
-    seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(count)
-    return [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
-
-
 def simulate(
     dynamics,
     loss,
@@ -185,7 +184,7 @@ def simulate(
     absorb: Callable | None = None,
     threads: int | None = None,
     executor: Executor | None = None,
-    block: int = BLOCK,
+    block: int | None = None,
 ) -> Run:
     """Run `chains` independent copies of `dynamics` on `loss` for `steps` steps.
 
@@ -221,8 +220,9 @@ def simulate(
     executor : concurrent.futures.Executor, optional
         Runs the blocks instead of threads. What it sends to other processes
         must pickle: functions of a module, not lambdas.
-    block : int
-        Chains a block; another size is another set of random streams.
+    block : int, optional
+        Chains a block: 2**13, or what the noise prefers. Another size is
+        another set of random streams.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def simulate(
     """
     chains = whole("chains", chains, 1)
     steps = whole("steps", steps, 1)
-    block = whole("block", block, 1)
+    block = whole("block", getattr(noise, "block", BLOCK) if block is None else block, 1)
     burn_in = whole("burn_in", burn_in, 0)
     observe_every = whole("observe_every", observe_every, 1)
     if record_every is not None:
@@ -266,11 +266,11 @@ def simulate(
 
     x = _starting_points(start, chains, loss.dimension)
     cuts = range(0, chains, block)
-    streams = _streams(rng, len(cuts))
+    seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(len(cuts))
     plan = _Plan(
         dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb
     )
-    work = [(plan, x[a : a + block], stream) for a, stream in zip(cuts, streams, strict=True)]
+    work = [(plan, x[a : a + block], seed) for a, seed in zip(cuts, seeds, strict=True)]
     # A bar only for a person at a terminal, and only after two seconds.
     hidden = False if os.environ.get("SGDNOTES_PROGRESS") else None
     with tqdm(total=steps * len(work), delay=2, leave=False, disable=hidden) as bar:

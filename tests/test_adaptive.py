@@ -27,7 +27,7 @@ def run(dynamics, loss, noise, start, steps, seed=1):
 
 
 def gradients(points, rng, variance):
-    return points @ H + np.sqrt(variance) * rng.standard_normal(points.shape)
+    return points @ H + np.sqrt(variance) * rng.standard_normal(points.shape[::-1]).T
 
 
 @pytest.mark.parametrize("inside", [True, False])

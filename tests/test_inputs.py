@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sgdnotes import estimate
 from sgdnotes.dynamics import SGD, Langevin
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint
+from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint, Uniform
 from sgdnotes.simulate import simulate
 from sgdnotes.stationary import (
     UnstableLearningRate,
@@ -203,7 +203,8 @@ def test_a_batch_size_that_is_no_count_is_refused_with_its_value(batch_size):
 
 @given(st.integers(1, 100))
 def test_a_batch_size_written_as_a_whole_float_gives_the_same_bits(size):
-    for law, loss in ((MiniBatch(), MEAN_SQUARE), (TwoPoint(1.0), PARABOLA)):
+    laws = ((MiniBatch(), MEAN_SQUARE), (TwoPoint(1.0), PARABOLA), (Uniform(1.0), PARABOLA))
+    for law, loss in laws:
         whole = run(dynamics=SGD(0.1, batch_size=size), loss=loss, noise=law)
         written = run(dynamics=SGD(0.1, batch_size=float(size)), loss=loss, noise=law)
         assert np.array_equal(whole.samples, written.samples)
@@ -235,8 +236,9 @@ def test_langevin_refuses_a_temperature_or_time_step_that_is_not_positive(value)
 
 @given(st.one_of(st.floats(max_value=-1e-9), st.sampled_from([np.nan, np.inf])))
 def test_a_spread_below_zero_is_refused(value):
-    with refused("standard_deviation", value):
-        TwoPoint(value)
+    for law in (TwoPoint, Uniform):
+        with refused("standard_deviation", value):
+            law(value)
     with refused("covariance"):
         Gaussian(value)
 

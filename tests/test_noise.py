@@ -8,7 +8,7 @@ import sympy as sp
 
 from sgdnotes import estimate
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint
+from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint, Uniform
 
 x, y, u = sp.symbols("x y u", real=True)
 CHAINS = 40_000
@@ -62,6 +62,37 @@ def test_one_coin_takes_two_values_and_a_batch_is_the_mean_of_coins():
     four = TwoPoint(0.5).draw(np.zeros(CHAINS), rng, 4)
     assert np.allclose(np.unique(four), [-0.5, -0.25, 0.0, 0.25, 0.5])
     assert within(estimate.variance(four), 0.25 / 4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+@pytest.mark.parametrize(("law", "fourth"), [(TwoPoint(0.7), 1.0), (Uniform(0.7), 9 / 5)])
+def test_weak_noise_has_three_moments_of_the_gaussian_and_a_fourth_of_its_own(
+    law, fourth, batch_size
+):
+    draws = law.draw(np.zeros((CHAINS, 3)), np.random.default_rng(15), batch_size).ravel()
+    variance = 0.7**2 / batch_size
+    # The mean of B independent draws keeps a Bth part of the excess, fourth − 3.
+    moments = [0.0, variance, 0.0, (3 + (fourth - 3) / batch_size) * variance**2]
+    for power, expected in enumerate(moments, start=1):
+        assert within(estimate.mean(draws**power), expected) or np.allclose(draws**power, expected)
+    assert not within(estimate.mean(draws**4), 3 * variance**2)
+
+
+@pytest.mark.parametrize("law", [TwoPoint(1.0), Uniform(1.0)])
+@pytest.mark.parametrize("shape", [(CHAINS + 3,), (CHAINS + 3, 3)])
+def test_weak_noise_is_independent_from_place_to_place(law, shape):
+    draws = law.draw(np.zeros(shape), np.random.default_rng(16))
+    assert draws.shape == shape
+    columns = draws.reshape(len(draws), -1)
+    for lag in (1, 2, 7, 8, 64):
+        for a in columns.T:
+            for b in columns.T:
+                assert within(estimate.mean(a[lag:] * b[:-lag]), 0.0)
+
+
+def test_uniform_noise_stays_within_root_three_deviations():
+    draws = Uniform(0.5).draw(np.zeros(CHAINS), np.random.default_rng(17))
+    assert 0.999 < np.abs(draws).max() / (0.5 * np.sqrt(3)) <= 1.0
 
 
 def test_state_dependent_noise_has_the_variance_of_where_it_stands():

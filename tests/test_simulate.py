@@ -11,7 +11,7 @@ import sympy as sp
 from sgdnotes import estimate
 from sgdnotes.dynamics import SGD, Langevin
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, TwoPoint
+from sgdnotes.noise import Gaussian, MiniBatch, TwoPoint, Uniform
 from sgdnotes.simulate import Diverged, simulate
 from sgdnotes.stationary import sde_covariance, sgd_covariance
 
@@ -259,7 +259,7 @@ def test_sgd_on_a_quadratic_reaches_the_exact_discrete_covariance(momentum):
     assert np.abs(measured.z(sde_covariance(H, SIGMA, 0.3) / 2)).max() > 8
 
 
-@pytest.mark.parametrize("law", [Gaussian(0.5), TwoPoint(np.sqrt(0.5))])
+@pytest.mark.parametrize("law", [Gaussian(0.5), TwoPoint(np.sqrt(0.5)), Uniform(np.sqrt(0.5))])
 def test_the_variance_of_sgd_on_a_quadratic_asks_only_for_the_noise_variance(law):
     told = {"start": 0.0, "chains": 20_000, "steps": 60, "rng": 4}
     run = simulate(SGD(0.4), quadratic(), law, **told)
@@ -303,6 +303,42 @@ def test_sgd_approaches_the_sde_variance_with_weak_order_one():
         assert abs(variance.z(sgd_covariance(1.0, 0.7, rate))) < 4
         gaps.append(variance.value / sde_covariance(1.0, 0.7, rate) - 1)
     assert order(rates, gaps) == pytest.approx(1.0, abs=0.3)
+
+
+WEAK = [(TwoPoint(1.0), 1.0), (Uniform(1.0), 9 / 5), (None, 3.0)]
+
+
+@pytest.mark.parametrize(("law", "fourth"), WEAK)
+def test_weak_noise_has_the_fourth_power_of_its_own_chain(law, fourth):
+    told = {"start": 0.0, "chains": 40_000, "steps": 20, "rng": 6}
+    run = simulate(Langevin(0.5, 0.6), quadratic(), law, **told)
+    measured = estimate.mean(run.samples**4)
+    assert abs(measured.z(fourth_power(0.6, fourth))) < 4
+    assert abs(measured.z(fourth_power(0.6, fourth + 1))) > 8
+
+
+def fourth_power(step, fourth, temperature=0.5):
+    """Stationary E x⁴ of x ← (1 − Δt) x + √(2TΔt) ξ, with E ξ⁴ = `fourth`."""
+    keep, kick = (1 - step) ** 2, 2 * temperature * step
+    square = kick / (1 - keep)
+    return (6 * keep * kick * square + kick**2 * fourth) / (1 - keep**2)
+
+
+@pytest.mark.parametrize("fourth", [1.0, 9 / 5])
+def test_weak_noise_approaches_the_gaussian_average_with_weak_order_one(fourth):
+    steps = np.array([0.02, 0.01, 0.005])
+    gaps = fourth_power(steps, 3.0) - fourth_power(steps, fourth)
+    assert order(steps, gaps) == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("law", [TwoPoint(1.0), Uniform(1.0)])
+def test_weak_noise_gives_the_averages_of_gaussian_noise_in_a_double_well(law):
+    told = {"start": 0.3, "chains": 40_000, "steps": 100}
+    weak = simulate(Langevin(0.2, 0.01), WELL, law, rng=7, **told).samples
+    gaussian = simulate(Langevin(0.2, 0.01), WELL, rng=8, **told).samples
+    for power in (1, 2, 3, 4):
+        a, b = estimate.mean(weak**power), estimate.mean(gaussian**power)
+        assert abs(a.value - b.value) < 4 * np.hypot(a.standard_error, b.standard_error)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.6])
