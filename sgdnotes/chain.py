@@ -8,6 +8,8 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import lu_factor, lu_solve
 
+from sgdnotes.checks import positive
+
 __all__ = ["chain_escape_rate"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
@@ -63,8 +65,7 @@ def chain_escape_rate(
     """
     if loss.dimension != 1:
         raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
-    if not 0 < learning_rate < np.inf:
-        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
+    positive("learning_rate", learning_rate)
     if not (np.isfinite(wall) and np.isfinite(absorb) and wall != absorb):
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sgdnotes.checks import positive
 from sgdnotes.passage import HalfLine, Unconfined
 
 __all__ = [
@@ -43,7 +44,7 @@ def kramers_rate(loss, minimum: float, barrier: float, temperature: float) -> fl
     Kramers (1940); Ibayashi, "Kramer's escape problem with SGLD and SGD".
     """
     attempt, height = _well(loss, minimum, barrier)
-    _positive("temperature", temperature)
+    positive("temperature", temperature)
     return float(attempt * np.exp(-height / temperature))
 
 
@@ -86,8 +87,8 @@ def two_temperature_rate(
     attempt, _ = _well(loss, minimum, barrier)
     if not min(minimum, barrier) < split < max(minimum, barrier):
         raise ValueError(f"split must lie between {minimum!r} and {barrier!r}, got {split!r}")
-    _positive("temperature_minimum", temperature_minimum)
-    _positive("temperature_barrier", temperature_barrier)
+    positive("temperature_minimum", temperature_minimum)
+    positive("temperature_barrier", temperature_barrier)
     if calculus not in _CALCULUS:
         raise ValueError(f"calculus must be one of {list(_CALCULUS)}, got {calculus!r}")
     low, middle, high = (float(loss.value(at)) for at in (minimum, split, barrier))
@@ -125,7 +126,7 @@ def mean_first_passage_time(loss, start: float, absorb: float, temperature: floa
     -----
     Gardiner, "Stochastic Methods", first passage times in one dimension.
     """
-    _positive("temperature", temperature)
+    positive("temperature", temperature)
     _one_parameter(loss, start=start, absorb=absorb)
     if start == absorb:
         raise ValueError(f"absorb must differ from start, got {absorb!r} for both")
@@ -163,7 +164,7 @@ def escape_rate(loss, absorb: float, temperature: float) -> float:
     (1/T) ∫_x^c dy e^(L(y)/T) ∫_(−∞)^y dz e^(−L(z)/T) u(z), and so 1 to the
     mean time. Applied again and again it leaves the slowest mode.
     """
-    _positive("temperature", temperature)
+    positive("temperature", temperature)
     _one_parameter(loss, absorb=absorb)
     for leftward in (False, True):
         try:
@@ -173,11 +174,6 @@ def escape_rate(loss, absorb: float, temperature: float) -> float:
     raise Unconfined(
         f"loss must confine on one side of absorb = {absorb!r}, behind a well; it does on neither"
     )
-
-
-def _positive(name: str, value: float) -> None:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name} must be positive and finite, got {value!r}")
 
 
 def _one_parameter(loss, **points: float) -> None:
