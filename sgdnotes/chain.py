@@ -83,13 +83,12 @@ def chain_escape_rate(
     gap = (x - (x - learning_rate * loss.gradient(x))[:, None]) / spread
     stay = np.exp(-(gap**2) / 2) / (np.sqrt(2 * np.pi) * spread) * weights
     factors = lu_factor(np.eye(len(x)) - stay, overwrite_a=True, check_finite=False)
-    hope, crowd, steps, last, rounds = np.ones(len(x)), weights, 1.0, 0.0, 0
-    while rounds < 5 or abs(steps - last) > 1e-11 * steps:
-        last, more, rounds = steps, lu_solve(factors, hope), rounds + 1
-        crowd = lu_solve(factors, crowd, trans=1)
-        crowd /= crowd.sum()
-        steps = float(crowd @ more / (crowd @ hope))
-        hope = more / more.max()
+    hope, crowd, steps, change = np.ones(len(x)), weights / weights.sum(), 0.0, 1.0
+    while change > 1e-7:
+        more, moved = lu_solve(factors, hope), lu_solve(factors, crowd, trans=1)
+        last, steps = steps, float(moved @ more / (moved @ hope))
+        change = np.abs(moved / moved.sum() - crowd).sum() + 1e4 * abs(last / steps - 1)
+        hope, crowd = more / more.max(), moved / moved.sum()
     beside_the_wall = crowd[np.argsort(np.abs(x - wall))[: len(_NODES)]].sum()
     if not beside_the_wall < 1e-6:
         raise ValueError(f"wall must be where no chain comes, got {wall!r}: move it away")

@@ -1,31 +1,46 @@
 """Exact rates against power series in fifty digits, and what must be refused."""
 
+import re
 from functools import lru_cache
 
+import matplotlib.pyplot as plt
 import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import cumulative_trapezoid
+from scipy.stats import norm
 
-from sgdnotes import estimate
+from sgdnotes import estimate, figures
 from sgdnotes.chain import chain_escape_rate
-from sgdnotes.dynamics import Langevin
+from sgdnotes.dynamics import SGD, Langevin
 from sgdnotes.escape import (
     escape_rate,
     kramers_rate,
     mean_first_passage_time,
     two_temperature_rate,
 )
+from sgdnotes.estimate import Estimate, UpperBound, event_rate
 from sgdnotes.losses import Loss
+from sgdnotes.noise import StateDependent
+from sgdnotes.passage import Unconfined
 from sgdnotes.simulate import simulate
 
-x = sp.Symbol("x", real=True)
+x, y = sp.symbols("x y", real=True)
 # name: loss, bottom, top, finish, wall, depth
 WELLS = {
     "quartic": (x**4 / 4 - x**2 / 2, -1, 0, sp.Rational(1, 2), sp.Rational(-11, 4), 0.25),
     "cubic": (x**2 / 2 - x**3 / 3, 0, 1, sp.Rational(3, 2), sp.Rational(-9, 4), 1 / 6),
 }
 RATIOS = (3, 5, 8, 20)
+QUARTIC, CUBIC = (Loss(WELLS[name][0], x) for name in ("quartic", "cubic"))
+BOWL = Loss(x**2 / 2, x)
+
+
+def refused(name, *shown):
+    """Expect a ValueError that names the argument and shows the values."""
+    parts = [rf"(?s)\b(?:{name})\b", *(re.escape(str(s)) for s in shown)]
+    return pytest.raises(ValueError, match=".*".join(parts))
 
 
 def series(expr, T, start, stops, rate, source):
@@ -181,24 +196,400 @@ def test_when_nothing_escaped_the_answer_is_a_bound_with_its_confidence():
     assert np.exp(-bound.value * 1000 * 500 * 0.01) == pytest.approx(1 - bound.confidence)
 
 
-QUARTIC = Loss(WELLS["quartic"][0], x)
-REFUSED = {
-    "minimum": lambda: kramers_rate(QUARTIC, -0.3, 0.0, 0.1),
-    "barrier": lambda: kramers_rate(QUARTIC, -1.0, 0.3, 0.1),
-    "temperature": lambda: kramers_rate(QUARTIC, -1.0, 0.0, 0.0),
-    "split": lambda: two_temperature_rate(QUARTIC, -1.0, 0.5, 0.0, 0.1, 0.1),
-    "temperature_minimum": lambda: two_temperature_rate(QUARTIC, -1.0, -0.5, 0.0, -1.0, 0.1),
-    "temperature_barrier": lambda: two_temperature_rate(QUARTIC, -1.0, -0.5, 0.0, 0.1, np.nan),
-    "calculus": lambda: two_temperature_rate(QUARTIC, -1.0, -0.5, 0.0, 0.1, 0.1, "euler"),
-    "absorb": lambda: mean_first_passage_time(QUARTIC, -1.0, -0.5, 0.1),
-    "loss": lambda: mean_first_passage_time(Loss(-(x**2), x), -1.0, 1.0, 0.1),
-    "wall": lambda: chain_escape_rate(QUARTIC, 1.0, 1.0, 0.02, 1.0),
-    "variance": lambda: chain_escape_rate(QUARTIC, 1.0, -2.5, 0.02, -1.0),
-    "learning_rate": lambda: chain_escape_rate(QUARTIC, 1.0, -2.5, 0.0, 1.0),
-}
+# Properties that hold exactly.
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_makes_no_escape_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=rf"\b{name}\b"):
-        REFUSED[name]()
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_times_add_up_on_the_way(ratio):
+    temperature = 0.25 / ratio
+    whole = mean_first_passage_time(QUARTIC, -1, 1, temperature)
+    parts = [mean_first_passage_time(QUARTIC, *leg, temperature) for leg in ((-1, 0), (0, 1))]
+    assert whole == pytest.approx(sum(parts), rel=1e-12)
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+def test_a_mirrored_well_is_left_at_the_same_rate(ratio):
+    mirrored, temperature = Loss(CUBIC.expr.subs(x, -x), x), 1 / 6 / ratio
+    assert mean_first_passage_time(mirrored, 0, -2, temperature) == pytest.approx(
+        mean_first_passage_time(CUBIC, 0, 2, temperature), rel=1e-12
+    )
+    assert escape_rate(mirrored, -2, temperature) == pytest.approx(
+        escape_rate(CUBIC, 2, temperature), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("size", [1e-5, 1e4])
+def test_a_stretched_well_is_left_more_slowly_by_the_square(size):
+    wide = Loss(QUARTIC.expr.subs(x, x / size), x)
+    assert escape_rate(wide, size, 0.05) * size**2 == pytest.approx(
+        escape_rate(QUARTIC, 1, 0.05), rel=1e-9
+    )
+    assert mean_first_passage_time(wide, -size, size, 0.05) / size**2 == pytest.approx(
+        mean_first_passage_time(QUARTIC, -1, 1, 0.05), rel=1e-9
+    )
+
+
+def test_a_raised_loss_is_left_at_the_same_rate():
+    raised = Loss(QUARTIC.expr + 1000, x)
+    assert escape_rate(raised, 1, 0.05) == pytest.approx(escape_rate(QUARTIC, 1, 0.05), rel=1e-8)
+    assert kramers_rate(raised, -1, 0, 0.05) == pytest.approx(kramers_rate(QUARTIC, -1, 0, 0.05))
+
+
+def test_the_rate_and_the_time_become_inverse_to_each_other():
+    delays = [
+        escape_rate(QUARTIC, 1, 0.25 / ratio)
+        * mean_first_passage_time(QUARTIC, -1, 1, 0.25 / ratio)
+        for ratio in (2, 5, 10, 20)
+    ]
+    assert delays[0] > 1.05
+    assert np.all(np.diff(delays) < 0)
+    assert delays[-1] == pytest.approx(1, abs=1e-8)
+
+
+def test_a_finish_line_on_the_top_doubles_the_rate():
+    pair = [escape_rate(QUARTIC, at, 0.25 / 30) for at in (0, 1)]
+    assert pair[0] / pair[1] == pytest.approx(2, rel=1e-6)
+
+
+def test_a_finish_far_down_the_slope_changes_nothing_but_the_time_to_get_there():
+    near, far = (escape_rate(CUBIC, at, 1 / 120) for at in (2, 8))
+    assert near == pytest.approx(far, rel=1e-6)
+
+
+def test_a_very_high_barrier_is_no_trouble_and_an_impossible_one_is_named():
+    assert escape_rate(QUARTIC, 1, 0.25 / 400) == pytest.approx(
+        1 / mean_first_passage_time(QUARTIC, -1, 1, 0.25 / 400), rel=1e-9
+    )
+    for impossible in (escape_rate, lambda *a: mean_first_passage_time(a[0], -1, *a[1:])):
+        with refused("temperature", 1e-4, "e^250"):
+            impossible(QUARTIC, 1, 1e-4)
+
+
+def test_the_wells_behind_the_first_one_count_too():
+    # Started on the right, the walker visits the left well on its way back: more time.
+    alone = mean_first_passage_time(CUBIC, 0, 2, 0.03)
+    other = Loss(
+        sp.Piecewise((CUBIC.expr, x > -1), (5 * (x + 2) ** 2 - sp.Rational(25, 6), True)), x
+    )
+    assert float(other.value(-1.0)) == pytest.approx(float(CUBIC.value(-1.0)), abs=1e-9)
+    assert mean_first_passage_time(other, 0, 2, 0.03) > 1e6 * alone
+
+
+# Kramers.
+
+
+@pytest.mark.parametrize(("name", "correction"), [("quartic", 3 / 2), ("cubic", 5 / 3)])
+def test_kramers_is_the_exact_rate_up_to_its_first_correction(name, correction):
+    expr, bottom, top, _, _, _ = WELLS[name]
+    loss, finish = Loss(expr, x), {"quartic": 1.0, "cubic": 2.0}[name]
+    for temperature in (0.004, 0.001):
+        ratio = escape_rate(loss, finish, temperature) / kramers_rate(
+            loss, bottom, top, temperature
+        )
+        assert ratio == pytest.approx(1 - correction * temperature, abs=10 * temperature**2)
+
+
+def test_kramers_by_hand():
+    assert kramers_rate(CUBIC, 0, 1, 1 / 24) == pytest.approx(np.exp(-4) / (2 * np.pi))
+    assert kramers_rate(QUARTIC, 1, 0, 0.05) == pytest.approx(np.sqrt(2) / (2 * np.pi) * np.exp(-5))
+
+
+def test_the_default_is_ito():
+    told = (QUARTIC, -1, -0.5, 0, 0.05, 0.2)
+    assert two_temperature_rate(*told) == two_temperature_rate(*told, "ito")
+    assert two_temperature_rate(*told, "anti-ito") == pytest.approx(4 * two_temperature_rate(*told))
+
+
+@pytest.mark.parametrize(
+    ("calculus", "alpha"), [("ito", 0.0), ("stratonovich", 0.5), ("anti-ito", 1.0)]
+)
+def test_two_temperatures_are_the_limit_of_the_exact_mean_time(calculus, alpha):
+    split, errors = -0.5, []
+    at = np.unique(np.r_[np.linspace(-2, 1, 30_001), split - 1e-9, split + 1e-9])
+    for cold in (0.01, 0.005):
+        diffusivity = np.where(at < split, cold, 4 * cold)
+        psi = cumulative_trapezoid(QUARTIC.gradient(at) / diffusivity, at, initial=0)
+        psi = np.minimum(psi - psi.min(), 250)
+        inner = cumulative_trapezoid(diffusivity ** (alpha - 1) * np.exp(-psi), at, initial=0)
+        outer = diffusivity**-alpha * np.exp(psi) * inner
+        time = np.trapezoid(outer[at >= -1], at[at >= -1])
+        rate = two_temperature_rate(QUARTIC, -1, split, 0, cold, 4 * cold, calculus)
+        errors.append(rate * time - 1)
+    assert abs(errors[1]) < 0.025
+    assert abs(errors[1]) < 0.6 * abs(errors[0])
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.1, np.nan, np.inf])
+def test_a_temperature_that_is_not_positive_is_refused(temperature):
+    for call in (
+        lambda: kramers_rate(QUARTIC, -1, 0, temperature),
+        lambda: mean_first_passage_time(QUARTIC, -1, 1, temperature),
+        lambda: escape_rate(QUARTIC, 1, temperature),
+    ):
+        with refused("temperature", temperature):
+            call()
+    with refused("temperature_minimum", temperature):
+        two_temperature_rate(QUARTIC, -1, -0.5, 0, temperature, 0.1)
+    with refused("temperature_barrier", temperature):
+        two_temperature_rate(QUARTIC, -1, -0.5, 0, 0.1, temperature)
+
+
+@pytest.mark.parametrize("minimum", [-0.3, 0.5, -0.9, -2.0])
+def test_a_minimum_that_is_none_is_refused(minimum):
+    with refused("minimum", minimum):
+        kramers_rate(QUARTIC, minimum, 0.0, 0.1)
+    with refused("minimum", minimum):
+        two_temperature_rate(QUARTIC, minimum, minimum / 2, 0, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("barrier", [1.0, -0.5, 0.1])
+def test_a_barrier_that_is_no_maximum_is_refused(barrier):
+    with refused("barrier", "maximum", barrier):
+        kramers_rate(QUARTIC, -1, barrier, 0.1)
+
+
+def test_a_barrier_that_is_lower_than_the_minimum_is_refused():
+    slope = Loss(sp.sin(2 * x) - x, x)
+    bottom = float(sp.nsolve(slope.expr.diff(x), 2.6))
+    top = float(sp.nsolve(slope.expr.diff(x), 0.5))
+    far_top = top + 2 * np.pi
+    with refused("barrier", "higher", far_top):
+        kramers_rate(slope, bottom, far_top, 0.1)
+    assert kramers_rate(slope, bottom, top + np.pi, 0.1) > 0
+
+
+@pytest.mark.parametrize("split", [-1.0, 0.0, -1.2, 0.3, np.nan])
+def test_a_split_that_is_not_between_is_refused(split):
+    with refused("split", split):
+        two_temperature_rate(QUARTIC, -1.0, split, 0.0, 0.1, 0.1)
+
+
+@pytest.mark.parametrize("calculus", ["Ito", "itô", "", None, 0.5])
+def test_an_unknown_calculus_is_refused(calculus):
+    with refused("calculus", repr(calculus)):
+        two_temperature_rate(QUARTIC, -1, -0.5, 0, 0.1, 0.1, calculus)
+
+
+@pytest.mark.parametrize("absorb", [-0.9, -0.5, -0.01])
+def test_a_finish_short_of_the_barrier_is_refused(absorb):
+    with refused("absorb", "barrier", absorb):
+        mean_first_passage_time(QUARTIC, -1, absorb, 0.05)
+    with refused("absorb", "barrier", absorb):
+        escape_rate(QUARTIC, absorb, 0.05)
+    with refused("absorb", "barrier", -absorb):
+        mean_first_passage_time(QUARTIC, 1, -absorb, 0.05)
+
+
+def test_a_finish_on_the_top_found_in_numbers_is_accepted():
+    tilted = Loss(QUARTIC.expr + x / 10, x)
+    top = float(sp.nsolve(tilted.expr.diff(x), 0.1))
+    for shift in (-1e-9, 0, 1e-9):
+        assert escape_rate(tilted, top + shift, 0.05) > 0
+
+
+def test_a_loss_without_a_wall_is_refused():
+    with refused("loss", "confine", "left"):
+        mean_first_passage_time(Loss(-(x**2), x), 0, 2, 0.1)
+    with refused("loss", "confine", "right"):
+        mean_first_passage_time(CUBIC, 1.5, -1, 0.1)
+    with refused("loss", "confine", 1.5):
+        escape_rate(Loss(sp.cos(x), x), 1.5, 0.1)
+    with pytest.raises(Unconfined):
+        escape_rate(Loss(-(x**2), x), 1, 0.1)
+
+
+def test_a_loss_with_a_step_or_with_nan_is_refused():
+    step = sp.Piecewise((x**2, x < -1), (x**2 / 2 - 9, True)) - x**3 / 3
+    with refused("loss", "continuous"):
+        escape_rate(Loss(step, x), 2, 0.1)
+
+    class Broken:
+        dimension = 1
+
+        def value(self, at):
+            return np.full(np.shape(at), np.nan)
+
+    with refused("loss", "nan"):
+        escape_rate(Broken(), 2, 0.1)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_points_that_are_not_finite_are_refused(bad):
+    with refused("minimum", bad):
+        kramers_rate(QUARTIC, bad, 0, 0.1)
+    with refused("barrier", bad):
+        kramers_rate(QUARTIC, -1, bad, 0.1)
+    with refused("start", bad):
+        mean_first_passage_time(QUARTIC, bad, 1, 0.1)
+    for call in (lambda: mean_first_passage_time(QUARTIC, -1, bad, 0.1),
+                 lambda: escape_rate(QUARTIC, bad, 0.1)):  # fmt: skip
+        with refused("absorb", bad):
+            call()
+
+
+def test_a_start_at_the_finish_is_refused():
+    with refused("absorb", "start", 1.0):
+        mean_first_passage_time(QUARTIC, 1.0, 1.0, 0.1)
+
+
+def test_two_parameters_are_refused():
+    plane = Loss(x**2 + y**2, (x, y))
+    for call in (
+        lambda: kramers_rate(plane, 0, 1, 0.1),
+        lambda: mean_first_passage_time(plane, 0, 1, 0.1),
+        lambda: escape_rate(plane, 1, 0.1),
+        lambda: chain_escape_rate(plane, 1, -1, 0.1, 1.0),
+    ):
+        with refused("loss", 2):
+            call()
+
+
+# The chain of finite steps.
+
+
+@pytest.mark.parametrize("finish", [1.0, 2.5, 4.0])
+def test_a_chain_without_memory_leaves_by_the_normal_tail(finish):
+    # η = 1 in a unit bowl: the next point is the noise alone.
+    want = norm.sf(finish / 1.5)
+    assert chain_escape_rate(BOWL, finish, -16, 1.0, 1.5**2) == pytest.approx(want, rel=1e-9)
+    assert chain_escape_rate(BOWL, -finish, 16, 1.0, 1.5**2) == pytest.approx(want, rel=1e-9)
+
+
+def test_the_chain_tends_to_the_equation_at_first_order():
+    temperature, exact = 0.05, escape_rate(QUARTIC, 1, 0.05)
+    gaps = [
+        chain_escape_rate(QUARTIC, 1, -2.6, dt, 2 * temperature / dt) / exact - 1
+        for dt in (0.02, 0.01, 0.005)
+    ]
+    assert 0 < gaps[2] < 0.002
+    orders = np.diff(np.log(gaps)) / np.log(0.5)
+    assert orders == pytest.approx(1, abs=0.1)
+
+
+def test_the_chain_on_the_top_tends_to_it_like_the_root_of_the_step():
+    temperature, exact = 0.05, escape_rate(QUARTIC, 0, 0.05)
+    gaps = [
+        1 - chain_escape_rate(QUARTIC, 0, -2.2, dt, 2 * temperature / dt) / exact
+        for dt in (0.02, 0.01, 0.005)
+    ]
+    orders = np.diff(np.log(gaps)) / np.log(0.5)
+    assert 0.4 < orders[0] < orders[1] < 0.5
+
+
+def test_a_variance_may_be_a_number_or_a_function_of_the_point():
+    number = chain_escape_rate(QUARTIC, 1, -2.6, 0.02, 5.0)
+    function = chain_escape_rate(QUARTIC, 1, -2.6, 0.02, lambda at: 5.0 + 0 * at, breaks=[0.3, 9])
+    assert function == pytest.approx(number, rel=1e-8)
+
+
+@pytest.mark.parametrize("jump", [False, True])
+def test_simulated_chains_leave_at_the_rate_of_the_chain(jump):
+    rate = 0.05
+
+    def variance(at):
+        return np.where(at < -0.5, 3.0, 7.0) if jump else 4.0 / (1 + at**2)
+
+    run = simulate(
+        SGD(rate), QUARTIC, StateDependent(variance), start=-1.0, chains=2**13, steps=1000, rng=3,
+        absorb=lambda at: at >= 1,
+    )  # fmt: skip
+    seen = event_rate(run.exit_step, run.steps, rate, burn_in=120)
+    want = chain_escape_rate(QUARTIC, 1, -3.2, rate, variance, [-0.5] if jump else ())
+    assert seen.standard_error < 0.04 * want
+    assert abs(seen.z(want)) < 4
+
+
+def test_what_a_chain_cannot_do_is_refused():
+    told = {"loss": QUARTIC, "absorb": 1.0, "wall": -2.6, "learning_rate": 0.02, "variance": 5.0}
+    for name, bad in (("learning_rate", 0.0), ("learning_rate", np.nan), ("variance", 0)):
+        with refused(name, bad):
+            chain_escape_rate(**told | {name: bad})
+    with refused("variance", "x = -2.6"):
+        chain_escape_rate(**told | {"variance": lambda at: np.maximum(at + 0.5, 0)})
+    with refused("variance", "panels"):
+        chain_escape_rate(**told | {"variance": 1e-3})
+    for bad in (1.0, np.inf, np.nan):
+        with refused("wall", bad):
+            chain_escape_rate(**told | {"wall": bad})
+    with refused("wall", -1.2, "away"):
+        chain_escape_rate(**told | {"wall": -1.2})
+
+
+# Measured rates.
+
+
+def test_events_are_counted_over_the_time_alive():
+    exits = np.array([3, -1, 10, 5])
+    seen = event_rate(exits, steps=10, time_step=0.5)
+    assert seen.value == pytest.approx(3 / (0.5 * (3 + 10 + 10 + 5)))
+    assert seen.standard_error == pytest.approx(seen.value / np.sqrt(3))
+    later = event_rate(exits, steps=10, burn_in=4)
+    assert later.value == pytest.approx(2 / (6 + 6 + 1))
+
+
+def test_the_error_of_a_rate_covers_the_truth_as_often_as_it_says():
+    rng, hits = np.random.default_rng(5), []
+    for _ in range(1000):
+        exits = rng.geometric(0.004, size=400)
+        exits = np.where(exits > 200, -1, exits)
+        hits.append(abs(event_rate(exits, 200, burn_in=20).z(0.004)) < 2)
+    assert 0.93 < np.mean(hits) < 0.98
+
+
+def test_no_events_give_an_upper_bound_and_not_zero():
+    bound = event_rate(np.full(50, -1), steps=40, time_step=0.1)
+    assert isinstance(bound, UpperBound)
+    assert bound == UpperBound(pytest.approx(-np.log(0.05) / 200), 0.95)
+    assert bound.excludes(0.02)
+    assert not bound.excludes(0.01)
+    assert event_rate(np.full(50, -1), 40, 0.1, confidence=0.5).value == pytest.approx(
+        np.log(2) / 200
+    )
+    # Events of the burn-in are none.
+    assert isinstance(event_rate(np.array([2, -1]), 10, burn_in=5), UpperBound)
+    assert isinstance(event_rate(np.array([7, -1]), 10, burn_in=5), Estimate)
+
+
+def test_a_rate_at_the_bound_shows_itself_as_often_as_the_confidence_says():
+    bound = event_rate(np.full(50, -1), steps=40)
+    silent = np.random.default_rng(6).poisson(bound.value * 2000, size=20_000) == 0
+    assert silent.mean() == pytest.approx(1 - bound.confidence, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("exit_step", {"exit_step": np.array([0, -1])}),
+        ("exit_step", {"exit_step": np.array([11, -1])}),
+        ("exit_step", {"exit_step": np.array([1.5])}),
+        ("exit_step", {"exit_step": np.zeros((2, 2), int)}),
+        ("exit_step", {"exit_step": np.zeros(0, int)}),
+        ("time_step", {"time_step": 0.0}),
+        ("burn_in", {"burn_in": 10}),
+        ("burn_in", {"burn_in": -1}),
+        ("burn_in", {"exit_step": np.array([2, 3]), "burn_in": 5}),
+        ("confidence", {"confidence": 1.0}),
+    ],
+)
+def test_exits_that_make_no_sense_are_refused(name, change):
+    with refused(name):
+        event_rate(**{"exit_step": np.array([3, -1]), "steps": 10} | change)
+
+
+# The figure.
+
+
+@pytest.mark.parametrize("name", WELLS)
+def test_the_landscape_names_what_an_escape_depends_on(name):
+    expr, bottom, top, _, _, _ = WELLS[name]
+    loss = Loss(expr, x)
+    fig, ax = plt.subplots()
+    figures.landscape(ax, loss, bottom, (bottom + top) / 2, top, top + 0.4)
+    ticks = [tick.get_text() for tick in ax.get_xticklabels()]
+    assert ticks == ["$a$", "$s$", "$b$", "$c$"]
+    texts = {text.get_text() for text in ax.texts}
+    assert {"$H_a$", "$H_b$", r"$\Delta L$", "$J$"} <= texts
+    plt.close(fig)
