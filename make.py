@@ -5,6 +5,7 @@
     python3 make.py test               prove every statement in it
     python3 make.py notebooks          execute the notebooks and store their verdicts
     python3 make.py lab                open the notebooks in JupyterLab
+    python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
     python3 make.py clean              remove what these commands made
 
 Each command first sets up .venv, once; the exact packages are in requirements.txt.
@@ -20,6 +21,7 @@ import webbrowser
 
 ROOT = pathlib.Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+PEERS = ROOT / "benchmarks" / ".venv"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -165,9 +167,35 @@ def lab():
     run(PYTHON, "-m", "jupyterlab", "notebooks", env={"SGDNOTES_PROGRESS": "1"})
 
 
+def bench(*options):
+    """Measure simulate beside others, in an environment of their own; or the book's cost."""
+    python = PYTHON
+    if "--book" not in options:
+        python = PEERS / BIN.name / PYTHON.name
+        set_up_peers(python)
+    if not run(python, "benchmarks/run.py", *options):
+        stop("the benchmark stopped; the message above says why")
+
+
+def set_up_peers(python):
+    """Make benchmarks/.venv; who cannot be installed is missing, and the tables say so."""
+    stamp, listed = PEERS / "requirements.stamp", ROOT / "benchmarks" / "requirements.txt"
+    wanted = digest(listed, ROOT / "pyproject.toml")
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    say("setting up benchmarks/.venv (once; PyTorch and JAX are large)")
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
+    if not run(PYTHON, "-m", "venv", PEERS) or not run(*pip, "-e", "."):
+        stop("could not make benchmarks/.venv; the message above says why")
+    for line in listed.read_text().splitlines():
+        if not line.startswith("#") and not run(*pip, line):
+            say(f"{line} could not be installed: it will be missing from the tables")
+    stamp.write_text(wanted)
+
+
 def clean():
     made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info")
-    for folder in (VENV, BUILD, *(ROOT / name for name in made)):
+    for folder in (VENV, PEERS, BUILD, *(ROOT / name for name in made)):
         shutil.rmtree(folder, ignore_errors=True)
     for folder in ROOT.rglob("__pycache__"):
         shutil.rmtree(folder, ignore_errors=True)
@@ -178,6 +206,7 @@ COMMANDS = {
     "test": test,
     "notebooks": store_notebooks,
     "lab": lab,
+    "bench": bench,
     "clean": clean,
 }
 
@@ -194,7 +223,11 @@ def main(arguments):
     command, *options = arguments
     if command not in COMMANDS:
         stop(f"unknown command {command!r}; the commands are {', '.join(COMMANDS)}")
-    allowed = {"book": ["--no-open"], "notebooks": options}.get(command, [])
+    allowed = {
+        "book": ["--no-open"],
+        "notebooks": options,
+        "bench": ["--quick", "--book"],
+    }.get(command, [])
     for option in options:
         if option not in allowed:
             stop(f"unknown option {option!r} for {command}")

@@ -24,7 +24,7 @@ from functools import partial
 import numpy as np
 
 CHAINS = 2**14
-STEPS = 1000
+STEPS = 1000  # for each work, or the number given on the command line
 BLOCK = 2**13
 
 START, TEMPERATURE, TIME_STEP = -1.0, 0.25, 0.01  # double well
@@ -63,10 +63,14 @@ def shared(threads, part):
     return run
 
 
+def sfc64(seed):
+    return np.random.Generator(np.random.SFC64(seed))
+
+
 # What any of them must do at least.
 
 
-def floor(work, threads, generator):
+def floor(work, threads, generator, kind):
     """The random numbers alone, in blocks that fit in cache, and for batches the gather."""
 
     def gaussians(chains, seed):
@@ -79,7 +83,7 @@ def floor(work, threads, generator):
     def batches(chains, seed):
         rng, some = generator(seed), 2**16 // BATCH
         for _ in range(STEPS * chains // some):
-            DATA.take(rng.integers(len(DATA), size=(BATCH, some), dtype=np.uint16))
+            DATA.take(rng.integers(len(DATA), size=(BATCH, some), dtype=kind))
         return DATA[:0]
 
     return shared(threads, batches if work == "mini-batches" else gaussians)
@@ -87,12 +91,14 @@ def floor(work, threads, generator):
 
 @contender(*WORKS)
 def random_numbers_alone(work, threads):
-    return floor(work, threads, lambda seed: np.random.Generator(np.random.SFC64(seed)))
+    """As sgdnotes draws them: SFC64, and indices of 16 bits."""
+    return floor(work, threads, sfc64, np.uint16)
 
 
 @contender(*WORKS)
 def random_numbers_of_default_rng(work, threads):
-    return floor(work, threads, np.random.default_rng)
+    """As NumPy draws them unless told otherwise: PCG64, and indices of 64 bits."""
+    return floor(work, threads, np.random.default_rng, np.int64)
 
 
 # sgdnotes.
@@ -158,11 +164,30 @@ def drawn(name, threads):
     from sgdnotes import noise
 
     def part(chains, seed):
-        law, rng = getattr(noise, name)(1.0), np.random.Generator(np.random.SFC64(seed))
+        law, rng = getattr(noise, name)(1.0), sfc64(seed)
         x = np.empty(min(BLOCK, chains))
         for _ in range(STEPS * chains // len(x)):
             law.draw(x, rng)
         return x[:0]
+
+    return shared(threads, part)
+
+
+@contender("increments")
+def Numba_draw(work, threads):
+    """NumPy's generator and NumPy's algorithm, compiled by Numba: the same bits."""
+    import numba
+
+    @numba.njit(nogil=True)
+    def fill(rng, xi):
+        for i in range(len(xi)):
+            xi[i] = rng.standard_normal()
+
+    def part(chains, seed):
+        rng, xi = sfc64(seed), np.empty(min(BLOCK, chains))
+        for _ in range(STEPS * chains // len(xi)):
+            fill(rng, xi)
+        return xi[:0]
 
     return shared(threads, part)
 
@@ -254,7 +279,7 @@ def Numba_loop(work, threads):
 
     def part(chains, seed):
         x = np.full((chains, 2 if work == "quadratic" else 1), START)
-        loop(np.random.Generator(np.random.SFC64(seed)), x, STEPS)
+        loop(sfc64(seed), x, STEPS)
         return x if work == "quadratic" else x[:, 0]
 
     return shared(threads, part)
@@ -346,7 +371,7 @@ SPREAD = math.sqrt(2 * TEMPERATURE), math.sqrt(RATE) * ROOT
 @contender(*SDES)
 def torchsde(work, threads):
     import torch
-    from torchsde import sdeint
+    from torchsde import BrownianInterval, sdeint
 
     torch.set_num_threads(threads)
     h, root = torch.from_numpy(CURVATURE), torch.from_numpy(SPREAD[1])
@@ -376,7 +401,12 @@ def torchsde(work, threads):
         torch.manual_seed(1)
         start = torch.full((CHAINS, sde.dimension), START, dtype=torch.float64)
         span = torch.tensor([0.0, STEPS * sde.step], dtype=torch.float64)
-        return sdeint(sde, start, span, method="euler", dt=sde.step)[-1].numpy().squeeze()
+        # Told the step in advance, it searches its tree of increments four times less.
+        path = BrownianInterval(
+            0.0, (STEPS + 1) * sde.step, start.shape, dtype=torch.float64, dt=sde.step
+        )
+        ends = sdeint(sde, start, span, method="euler", dt=sde.step, bm=path)[-1]
+        return ends.numpy().squeeze()
 
     return run
 
