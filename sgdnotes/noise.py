@@ -58,7 +58,7 @@ class Gaussian(_Additive):
         if covariance.ndim == 0:
             if covariance < 0:
                 raise ValueError(f"covariance must be at least 0, got {self.covariance}")
-            root = np.sqrt(covariance)
+            root = math.sqrt(covariance)
         else:
             if covariance.shape[0] != covariance.shape[1] or not np.allclose(
                 covariance, covariance.T
@@ -76,13 +76,15 @@ class Gaussian(_Additive):
     def draw(self, x, rng, batch_size=1):
         """The noise of a batch at each point: an array shaped like `x`."""
         xi = standard_normal(x, rng)
-        if self._root.ndim == 2:
+        if isinstance(self._root, np.ndarray):
             if x.ndim < 2 or x.shape[-1] != len(self._root):
                 raise ValueError(
                     f"covariance is {self._root.shape}, but points have shape {x.shape}"
                 )
             return (self._root / math.sqrt(batch_size) @ xi.T).T
-        xi *= self._root / math.sqrt(batch_size)
+        scale = self._root / math.sqrt(batch_size)
+        if scale != 1.0:
+            xi *= scale
         return xi
 
 
@@ -201,20 +203,25 @@ class MiniBatch:
                 f"batch_size must be at most the number of examples, {loss.examples}, "
                 f"when drawn without replacement, got {batch_size}"
             )
-        rows = max(1, _CHUNK // (batch_size if self.replace else loss.examples))
+        # Examples are drawn for `few` chains at a time and laid out for `many`: the fewer
+        # the calls, the less threads wait for each other.
+        few = max(1, _CHUNK // (batch_size if self.replace else loss.examples))
+        many = 4 * few
         g = np.empty_like(x)
-        for a in range(0, len(x), rows):
-            some = x[a : a + rows]
-            g[a : a + rows] = loss.batch_gradient(
-                some, self._index(loss, len(some), rng, batch_size)
-            )
+        for a in range(0, len(x), many):
+            some = x[a : a + many]
+            index = np.empty((batch_size, len(some)), np.min_scalar_type(loss.examples - 1))
+            for b in range(0, len(some), few):
+                part = index[:, b : b + few]
+                part[:] = self._drawn(loss, part.shape[1], rng, batch_size)
+            g[a : a + many] = loss.batch_gradient(some, index.T)
         return g
 
-    def _index(self, loss, chains, rng, batch_size):
-        """Which examples each chain draws: (chains, B)."""
+    def _drawn(self, loss, chains, rng, batch_size):
+        """Which examples each chain draws: (B, chains)."""
         if self.replace:
             # Small integers take fewer random bits.
             kind = np.min_scalar_type(loss.examples - 1)
-            return rng.integers(loss.examples, size=(batch_size, chains), dtype=kind).T
+            return rng.integers(loss.examples, size=(batch_size, chains), dtype=kind)
         keys = rng.random((chains, loss.examples))
-        return np.argpartition(keys, batch_size - 1, axis=1)[:, :batch_size]
+        return np.argpartition(keys, batch_size - 1, axis=1)[:, :batch_size].T
