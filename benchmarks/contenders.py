@@ -70,7 +70,7 @@ def sfc64(seed):
 # What any of them must do at least.
 
 
-def floor(work, threads, generator, kind):
+def least(work, threads, generator, kind):
     """The random numbers alone, in blocks that fit in cache, and for batches the gather."""
 
     def gaussians(chains, seed):
@@ -90,15 +90,15 @@ def floor(work, threads, generator, kind):
 
 
 @contender(*WORKS)
-def random_numbers_alone(work, threads):
+def floor(work, threads):
     """As sgdnotes draws them: SFC64, and indices of 16 bits."""
-    return floor(work, threads, sfc64, np.uint16)
+    return least(work, threads, sfc64, np.uint16)
 
 
 @contender(*WORKS)
-def random_numbers_of_default_rng(work, threads):
+def default_floor(work, threads):
     """As NumPy draws them unless told otherwise: PCG64, and indices of 64 bits."""
-    return floor(work, threads, np.random.default_rng, np.int64)
+    return least(work, threads, np.random.default_rng, np.int64)
 
 
 # sgdnotes.
@@ -137,14 +137,14 @@ def sgdnotes(work, threads):
 
 
 @contender("double well", "heavy ball")
-def sgdnotes_with_TwoPoint(work, threads):
+def TwoPoint_noise(work, threads):
     from sgdnotes.noise import TwoPoint
 
     return ours(work, threads, TwoPoint(1.0))
 
 
 @contender("double well", "heavy ball")
-def sgdnotes_with_Uniform(work, threads):
+def Uniform_noise(work, threads):
     from sgdnotes.noise import Uniform
 
     return ours(work, threads, Uniform(1.0))
@@ -165,7 +165,7 @@ def drawn(name, threads):
 
     def part(chains, seed):
         law, rng = getattr(noise, name)(1.0), sfc64(seed)
-        x = np.empty(min(BLOCK, chains))
+        x = np.empty(law.block)
         for _ in range(STEPS * chains // len(x)):
             law.draw(x, rng)
         return x[:0]

@@ -224,6 +224,40 @@ def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, mon
     assert not cache.exists()
 
 
+# The benchmark.
+
+
+@pytest.fixture
+def peers(make, monkeypatch, tmp_path):
+    """A project with two peers, of which one cannot be installed; and what was run."""
+    ran = []
+    (tmp_path / "benchmarks" / ".venv").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "requirements.txt").write_text("# peers\ngood==1\nbad==2\n")
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.setattr(make, "ROOT", tmp_path)
+    monkeypatch.setattr(make, "PEERS", tmp_path / "benchmarks" / ".venv")
+    monkeypatch.setattr(
+        make, "run", lambda *c: not ran.append([str(a) for a in c]) and c[-1] != "bad==2"
+    )
+    return ran
+
+
+def test_a_peer_that_cannot_be_installed_is_said_and_the_benchmark_runs(make, peers, capsys):
+    make.bench("--quick")
+    assert "bad==2 could not be installed" in capsys.readouterr().out
+    assert peers[-1][0].startswith(str(make.PEERS))
+    assert peers[-1][1:] == ["benchmarks/run.py", "--quick"]
+
+
+def test_the_peers_are_set_up_once_and_not_at_all_for_the_cost_of_the_book(make, peers):
+    make.bench("--book")
+    assert peers == [[str(make.PYTHON), "benchmarks/run.py", "--book"]]
+    make.bench()
+    peers.clear()
+    make.bench()
+    assert len(peers) == 1
+
+
 # The requirement files.
 
 LINES = (ROOT / "requirements.txt").read_text("utf8").splitlines()

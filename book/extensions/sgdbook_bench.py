@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 
 PAGE = "book/benchmarks"
-ALONE, OURS = "random numbers alone", "sgdnotes"
+FLOOR, OURS = "floor", "sgdnotes"
+# Who is no alternative to sgdnotes.
+OWN = (FLOOR, OURS, "default floor", "TwoPoint noise", "Uniform noise")
 WORKS = {
     "increments": "Increments alone, one a chain-step",
     "double well": "Langevin in the double well",
@@ -19,16 +21,17 @@ WORKS = {
     "mini-batches": "SGD with batches of 32 drawn from 1,000 examples",
     "heavy ball": "SGD with momentum 0.9 in the double well, Gaussian noise",
 }
+NORMALS = {"double well": 1, "quadratic": 2, "heavy ball": 1}  # a chain-step
 _FILL = re.compile(r"<!-- benchmark: ([a-z -]+) -->")
 
 
 def number(value: float) -> str:
     """Three digits, and no more than are known of large numbers."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return number(value) if value >= 10 else f"{value:.2f}"
 
 
 def megabytes(value: float) -> str:
@@ -44,10 +47,10 @@ def table(head, rows) -> list[str]:
 def work_table(columns: dict) -> list[str]:
     """One work, a row a contender; `columns` holds its rows by number of threads."""
     one, *more = columns.values()
-    bases = [name for name in (ALONE, OURS) if name in one]
-    head = ["one thread", "ns", *(f"÷ {name}" for name in bases)]
+    bases = [name for name in (FLOOR, OURS) if name in one]
+    head = ["", "ns", *(f"÷ {name}" for name in bases)]
     for threads in list(columns)[1:]:
-        head += [f"{threads} threads, ns", "speed-up", f"÷ {bases[-1]}"]
+        head += [f"ns, {threads} threads", "speed-up", f"÷ {bases[-1]}"]
     rows = []
     for who, row in one.items():
         if not all(column[who] for column in columns.values()):
@@ -63,20 +66,37 @@ def work_table(columns: dict) -> list[str]:
 
 def quicker(speed: dict) -> str:
     """Who is quicker than sgdnotes, and where: a sentence made from the numbers."""
-    found = []
+    found = {}
     for work, columns in speed["works"].items():
         for threads, rows in columns.items():
-            if OURS not in rows:
-                continue
-            ours = rows[OURS]["ns"]
-            found += [
-                f"{who} on {work} ({ratio(ours / row['ns'])} times, threads: {threads})"
-                for who, row in rows.items()
-                if row and row["ns"] < ours and not who.startswith((OURS, "random"))
-            ]
+            for who, row in rows.items():
+                if OURS in rows and who not in OWN and row and row["ns"] < rows[OURS]["ns"]:
+                    times = ratio(rows[OURS]["ns"] / row["ns"])
+                    found.setdefault(threads, []).append(f"{who} on {work}, {times} times")
     if not found:
         return "Nobody in these tables is quicker than `sgdnotes`."
-    return "Quicker than `sgdnotes`: " + "; ".join(found) + "."
+    parts = [f"on {count(threads)}: {'; '.join(some)}" for threads, some in found.items()]
+    return "Quicker than `sgdnotes` " + ". Quicker ".join(parts) + "."
+
+
+def count(threads: str) -> str:
+    return "one thread" if threads == "1" else f"{threads} threads"
+
+
+def split_table(works: dict) -> list[str]:
+    """What one thread of sgdnotes and of Numba spends on drawing, and on all else."""
+    numba_draw = works["increments"]["1"]["Numba draw"]
+    rows = []
+    for work, normals in NORMALS.items():
+        one = works[work]["1"]
+        spent = [(OURS, one[OURS]["ns"], one[FLOOR]["ns"])]
+        if numba_draw:
+            spent.append(("Numba loop", one["Numba loop"]["ns"], normals * numba_draw["ns"]))
+        rows += [
+            [f"{who}, {work}", number(all_), number(drawn), f"{all_ - drawn:.1f}"]
+            for who, all_, drawn in spent
+        ]
+    return table(["", "ns", "drawing", "all else"], rows)
 
 
 def machine(part: dict) -> str:
@@ -99,7 +119,7 @@ def growth_table(growth: dict) -> list[str]:
                 f"more {name}", f"{p['chains']:,}", f"{p['steps']:,}", f"{done:.1e}",
                 number(p["seconds"]), number(1e9 * p["seconds"] / done), megabytes(p["peak"]),
             ])  # fmt: skip
-    return table(["", "chains", "steps", "chain-steps", "seconds", "ns each", "MB"], rows)
+    return table(["", "chains", "steps", "chain-steps", "seconds", "ns", "MB"], rows)
 
 
 def book_table(book: dict) -> list[str]:
@@ -117,6 +137,7 @@ def fillings(results: dict) -> dict[str, list[str]]:
         told["machine"] = [machine(speed)]
         told |= {work: work_table(columns) for work, columns in speed["works"].items()}
         told["quicker"] = [quicker(speed)]
+        told["split"] = split_table(speed["works"])
         if speed["growth"]:
             told["growth"] = growth_table(speed["growth"])
     if book:
@@ -143,16 +164,17 @@ def draw_speed(speed: dict, path: Path):
     works = {w: rows for w, rows in speed["works"].items() if OURS in rows["1"]}
     most = max((rows["1"] for rows in works.values()), key=len)
     # Who is a hundred times slower would squeeze the rest together.
-    names = [n for n in most if not n.startswith(("random", "sgdnotes with", "sdeint"))]
+    names = [OURS, *(n for n in most if n not in (*OWN, "sdeint"))]
     fig, axes = plt.subplots(1, len(works), figsize=(7.2, 3.2), sharey=True)
     for ax, (work, columns) in zip(axes, works.items(), strict=True):
-        ax.axvline(columns["1"][ALONE]["ns"], color=figures.INK, linewidth=1)
+        ax.axvline(columns["1"][FLOOR]["ns"], color=figures.INK, linewidth=1)
         for rows, color, marker in zip(
             columns.values(), (figures.BLUE, figures.VERMILION), "oD", strict=False
         ):
             shown = [(rows[n]["ns"], i) for i, n in enumerate(names) if rows.get(n)]
             ax.plot(*zip(*shown, strict=True), marker, color=color)
         ax.set(title=work, xscale="log", xlabel="ns per chain-step")
+        ax.xaxis.set_minor_formatter("")
         ax.margins(x=0.15)
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
@@ -174,10 +196,10 @@ def draw_growth(speed: dict, path: Path):
         slope = points[-1]["seconds"] / done[-1]
         left.plot(done, [slope * d for d in done], color=color, linewidth=0.8)
         right.plot(done, peaks, marker + "-", color=color)
-        where = {"ha": "right", "va": "bottom", "xytext": (-6, 4), "textcoords": "offset points"}
+        where = {"ha": "right", "xytext": (-6, -14), "textcoords": "offset points"}
         right.annotate(f"more {name}", (done[-1], peaks[-1]), color=color, **where)
     left.set(xscale="log", yscale="log", xlabel="chain-steps", ylabel="seconds")
-    right.set(xscale="log", yscale="log", xlabel="chain-steps", ylabel="peak memory in MB")
+    right.set(xscale="log", ylim=(0, None), xlabel="chain-steps", ylabel="peak memory in MB")
     save(fig, path)
 
 
@@ -193,7 +215,7 @@ FIGURES = {
         "bench-speed.svg", draw_speed,
         "Nanoseconds a chain-step on a logarithmic axis, a row for sgdnotes and each alternative, "
         "a panel for each of the four works, a disc for one thread and a diamond for two; a line "
-        "marks the random numbers alone. The tables above hold the numbers.",
+        "marks the floor, the random numbers alone. The tables above hold the numbers.",
     ),
     "growth figure": (
         "bench-growth.svg", draw_growth,
