@@ -97,7 +97,7 @@ def build():
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(package)
-    say("building the book (two minutes the first time, seconds after)")
+    say("building the book (a minute or two the first time, seconds after)")
     return run(BIN / "jupyter-book", "build", "-W", "-n", "--keep-going", "-q", ".")
 
 

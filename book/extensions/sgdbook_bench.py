@@ -158,6 +158,7 @@ def text(results: dict) -> str:
 
 def draw_speed(speed: dict, path: Path):
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     from sgdnotes import figures
 
@@ -174,6 +175,8 @@ def draw_speed(speed: dict, path: Path):
             shown = [(rows[n]["ns"], i) for i, n in enumerate(names) if rows.get(n)]
             ax.plot(*zip(*shown, strict=True), marker, color=color)
         ax.set(title=work, xscale="log", xlabel="ns per chain-step")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_formatter("")
         ax.margins(x=0.15)
     axes[0].set_yticks(range(len(names)), names)
