@@ -103,12 +103,16 @@ def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row]]:
     return data["sources"], rows(data["claims"]), rows(data["errata"])
 
 
+def _kind(check: Check) -> str:
+    return "exact" if "holds, exact" in check.verdict else "measured"
+
+
 def _checks_line(row: Row) -> str:
     if not row.written:
         return f"*To come, in chapter {row.fields['chapter']}.*"
     links = []
     for check in row.checks:
-        kind = "exact" if "holds, exact" in check.verdict else "measured"
+        kind = _kind(check)
         rejects = ", rejects a rival" if "rejected" in check.verdict else ""
         links.append(f"{{ref}}`{kind} in {check.notebook[:2]}{rejects} <{check.anchor}>`")
     if row.note:
@@ -167,11 +171,19 @@ def _errata_text(root: Path) -> str:
 
 
 def _counts_text(root: Path) -> str:
+    """How many statements are checked how, the checks of their errata included."""
     _, claims, errata = read_ledger(root)
-    done = sum(1 for row in claims if row.written)
+    found = {row.id: row.checks for row in errata}
+    kinds = [
+        {_kind(c) for c in sum((found[e] for e in row.fields.get("errata", ())), row.checks)}
+        for row in claims
+    ]
     return (
-        f"{len(claims)} statements, {done} of them in a written chapter; "
-        f"{len(errata)} errata, {sum(1 for row in errata if row.written)} of them proved."
+        f"Of {len(claims)} statements {kinds.count({'exact', 'measured'})} are checked by SymPy "
+        f"and by simulation, {kinds.count({'exact'})} by SymPy alone, "
+        f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
+        f"notation or of record, and are noted where they occur. There are {len(errata)} errata, "
+        f"each with a check that rejects what is printed."
     )
 
 
