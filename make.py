@@ -60,10 +60,12 @@ def notebooks():
 def set_up():
     """Make .venv with the packages of requirements.txt, unless it is there already."""
     stamp = VENV / "requirements.stamp"
-    wanted = digest(ROOT / "requirements.txt", ROOT / "pyproject.toml")
-    if stamp.exists() and PYTHON.exists() and stamp.read_text() == wanted:
+    wanted = digest(ROOT / "requirements.txt", ROOT / "pyproject.toml") + f" {ROOT}"
+    stamped = stamp.read_text("utf8") if stamp.exists() and PYTHON.exists() else ""
+    if stamped == wanted:
         return
-    if not PYTHON.exists():
+    # Its scripts hold their own path: in a folder that was moved, begin again.
+    if not stamped.endswith(f" {ROOT}"):
         say("setting up .venv (once)")
         try:
             import ensurepip  # noqa: F401
@@ -72,7 +74,7 @@ def set_up():
                 "this Python has no ensurepip, so it cannot make an environment. On Debian or "
                 "Ubuntu install the package python3-venv; elsewhere use the Python of python.org."
             )
-        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]):
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
             stop("could not make .venv; the message above says why")
     say("installing the packages of requirements.txt (a few minutes, once)")
     if not run(
@@ -84,14 +86,15 @@ def set_up():
             "to the Python package index; the message above says what failed. Run the same "
             "command again when it is there."
         )
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, "utf8")
 
 
 def build():
     """Build the HTML with warnings as errors."""
-    package = digest(*sorted((ROOT / "sgdnotes").glob("*.py")))
+    sources = [*(ROOT / "sgdnotes").glob("*.py"), *(ROOT / "book" / "extensions").glob("*.py")]
+    package = digest(ROOT / "requirements.txt", *sorted(sources))
     stamp, cache = BUILD / "sgdnotes.stamp", BUILD / ".jupyter_cache"
-    # The cache of executed notebooks does not notice an edit in the package.
+    # The cache of executed notebooks does not notice an edit in a package.
     if not stamp.exists() or stamp.read_text() != package:
         shutil.rmtree(cache, ignore_errors=True)
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
@@ -148,9 +151,10 @@ def strip(*options):
 
 
 def store_notebooks(*names):
-    chosen = [n for n in notebooks() if not names or any(n.name.startswith(k) for k in names)]
-    if not chosen:
-        stop(f"no notebook begins with {' or '.join(names)}")
+    for name in names:
+        if not any(n.name.startswith(name) for n in notebooks()):
+            stop(f"no notebook begins with {name}")
+    chosen = [n for n in notebooks() if not names or n.name.startswith(names)]
     for notebook in chosen:
         say(f"executing {notebook.name}")
         if not run(BIN / "jupyter", "execute", "--inplace", notebook):
@@ -164,7 +168,8 @@ def lab():
         say("installing JupyterLab (once)")
         if not run(PYTHON, "-m", "pip", "install", "-q", "jupyterlab"):
             stop("JupyterLab could not be installed; it needs a network connection once")
-    run(PYTHON, "-m", "jupyterlab", "notebooks", env={"SGDNOTES_PROGRESS": "1"})
+    if not run(PYTHON, "-m", "jupyterlab", "notebooks", env={"SGDNOTES_PROGRESS": "1"}):
+        stop("JupyterLab stopped; the message above says why")
 
 
 def bench(*options):

@@ -15,6 +15,7 @@ __all__ = ["chain_escape_rate"]
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _PANEL = 4.0  # kicks that share 16 nodes: an error of 1e-12
 _SLOPE = 0.25  # how fast panels may widen, in widths per width
+_LONGEST = 1e10  # steps: rounding errors of 1e-15 a step matter beyond
 _MOST = 150  # panels: a matrix of 50 megabytes
 
 
@@ -56,7 +57,8 @@ def chain_escape_rate(
     ------
     ValueError
         If η or a variance is not positive, `wall` is not between absorb and
-        infinity on the side of the well, or the kicks are too small.
+        infinity on the side of the well, the kicks are too small, or an
+        escape takes more than 10¹⁰ steps.
 
     Notes
     -----
@@ -70,7 +72,8 @@ def chain_escape_rate(
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 
     def kick(at):
-        values = variance(at) if callable(variance) else np.full(at.shape, float(variance))
+        values = variance(at) if callable(variance) else variance
+        values = np.broadcast_to(np.asarray(values, dtype=float), at.shape)
         if not (values > 0).all():
             worst = np.argmin(values)
             raise ValueError(
@@ -92,6 +95,11 @@ def chain_escape_rate(
     beside_the_wall = crowd[np.argsort(np.abs(x - wall))[: len(_NODES)]].sum()
     if not beside_the_wall < 1e-6:
         raise ValueError(f"wall must be where no chain comes, got {wall!r}: move it away")
+    if not 0 < steps < _LONGEST:
+        raise ValueError(
+            f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and "
+            "rounding hides it"
+        )
     return 1.0 / (steps * learning_rate)
 
 

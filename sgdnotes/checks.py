@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["fraction", "positive", "whole"]
+__all__ = ["fraction", "per_point", "positive", "symmetric", "whole"]
 
 
 def whole(name: str, value, least: int) -> int:
@@ -16,10 +17,35 @@ def whole(name: str, value, least: int) -> int:
     return int(value)
 
 
-def positive(name: str, value) -> None:
-    """ValueError unless every entry of `value` is positive and finite."""
+def positive(name: str, value, axes: int = 0) -> None:
+    """ValueError unless `value`, an array of so many axes at most, is positive and finite."""
+    if np.ndim(value) > axes:
+        raise ValueError(f"{name} must be a number, got an array of shape {np.shape(value)}")
     if not (np.all(np.asarray(value) > 0) and np.all(np.isfinite(value))):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
+
+
+def symmetric(name: str, matrix: np.ndarray) -> None:
+    """ValueError unless `matrix` is square, finite, and symmetric up to rounding."""
+    if not np.isfinite(matrix).all() or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name} must be square and finite, got {matrix.tolist()}")
+    if np.abs(matrix - matrix.T).max() > 1e-10 * np.abs(matrix).max():
+        raise ValueError(f"{name} must be symmetric, got {matrix.tolist()}")
+
+
+def per_point(name: str, function: Callable, points: np.ndarray, kinds: str = "biuf"):
+    """function(points), or ValueError unless it is real and has one row a point.
+
+    With `kinds` "b" it must be bool, one a point.
+    """
+    told = np.asarray(function(points))
+    one_each = told.shape[: None if kinds == "b" else 1] == (len(points),)
+    if not one_each or told.dtype.kind not in kinds:
+        raise ValueError(
+            f"{name} must return {'bool' if kinds == 'b' else 'real numbers'}, one row a point, "
+            f"got {told.dtype} of shape {told.shape} for {len(points)} points"
+        )
+    return told
 
 
 def fraction(name: str, value: float) -> None:

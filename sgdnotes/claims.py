@@ -67,6 +67,8 @@ class Claim:
         left, right = _entries(lhs), _entries(rhs)
         if _shape(lhs) != _shape(rhs):
             raise ValueError(f"lhs and rhs must have one shape, got {_shape(lhs)}, {_shape(rhs)}")
+        if not left:
+            raise ValueError("lhs and rhs must not be empty")
         if any(entry.has(sp.Float) for entry in left + right):
             raise ValueError("lhs and rhs must hold no floats: write sp.Rational, or use measured")
         for a, b in zip(left, right, strict=True):
@@ -117,7 +119,13 @@ class Claim:
             no |z| ≥ 8: then the standard error is too large for the check to
             mean anything.
         """
+        if np.iscomplexobj(expected):
+            raise ValueError(f"expected must be real, got {expected}")
         expected = np.asarray(expected, dtype=float)
+        if np.shape(bias) not in ((), expected.shape):
+            raise ValueError(
+                f"bias must be a number or shaped {expected.shape}, got shape {np.shape(bias)}"
+            )
         if expected.shape != np.shape(estimate.value) or not np.isfinite(expected).all():
             raise ValueError(
                 f"expected must be finite and shaped {np.shape(estimate.value)}, got {expected}"
@@ -203,14 +211,18 @@ def _numbers(expression: sp.Expr) -> list[sp.Expr]:
 
 
 def _value(symbol: sp.Symbol, draw: random.Random) -> sp.Expr:
+    """A random value that the symbol's assumptions allow."""
     if symbol.is_integer:
-        return sp.Integer(draw.randint(2, 9))
-    size = sp.Rational(draw.randint(20, 220), 97)
-    if symbol.is_positive or symbol.is_nonnegative:
+        size = sp.Integer(draw.randint(2, 9))
+        size += symbol.is_odd is True and size % 2 == 0
+        size += symbol.is_even is True and size % 2 == 1
+    else:
+        size = sp.Rational(draw.randint(20, 220), 97)
+    if symbol.is_nonnegative:  # a positive one is
         return size
-    if symbol.is_negative:
+    if symbol.is_nonpositive:
         return -size
-    return size * draw.choice((1, -1))
+    return size if symbol.is_integer else size * draw.choice((1, -1))
 
 
 def _formula(value) -> str:

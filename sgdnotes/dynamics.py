@@ -23,7 +23,7 @@ def _vector_rate(rate) -> None:
     if not callable(rate):
         if np.ndim(rate) > 1:
             raise ValueError(f"learning_rate must not be a matrix here, got shape {np.shape(rate)}")
-        positive("learning_rate", rate)
+        positive("learning_rate", rate, axes=1)
 
 
 def _rate_at(learning_rate, t: int):
@@ -31,7 +31,7 @@ def _rate_at(learning_rate, t: int):
     if not callable(learning_rate):
         return learning_rate
     rate = learning_rate(t)
-    positive(f"learning_rate({t})", rate)
+    positive(f"learning_rate({t})", rate, axes=1)
     return rate
 
 
@@ -66,7 +66,7 @@ class SGD:
             if not np.isfinite(self.learning_rate).all():
                 raise ValueError(f"learning_rate must be finite, got {self.learning_rate!r}")
         elif not callable(self.learning_rate):
-            positive("learning_rate", self.learning_rate)
+            positive("learning_rate", self.learning_rate, axes=1)
         if np.ndim(self.learning_rate):
             object.__setattr__(self, "learning_rate", np.asarray(self.learning_rate, dtype=float))
         fraction("momentum", self.momentum)
@@ -81,7 +81,8 @@ class SGD:
         move = noise.gradient(loss, x, rng, self.batch_size)
         rate = _rate_at(self.learning_rate, t)
         if getattr(rate, "ndim", 0) == 2:
-            move = (rate @ move.T).T
+            # Not a matrix product: its bits may depend on the threads of BLAS.
+            move = np.einsum("ij,jm->im", rate, move.T).T
         else:
             move *= rate
         if self.momentum:

@@ -41,8 +41,7 @@ class Estimate:
     standard_error: float | np.ndarray
 
     def __post_init__(self):
-        value = np.asarray(self.value, dtype=float)
-        error = np.asarray(self.standard_error, dtype=float)
+        value, error = (_own(a) for a in (self.value, self.standard_error))
         if value.shape != error.shape:
             raise ValueError(
                 f"value and standard_error must have one shape, got {value.shape} and {error.shape}"
@@ -54,6 +53,8 @@ class Estimate:
                 f"standard_error must be positive and finite, got {self.standard_error}; "
                 "a quantity without spread is exact: compare it exactly"
             )
+        for name, array in (("value", value), ("standard_error", error)):
+            object.__setattr__(self, name, array if array.ndim else float(array))
 
     def z(self, expected, bias=0.0):
         """Signed distance from `expected` in standard errors, beyond `bias`.
@@ -67,7 +68,9 @@ class Estimate:
         """
         if not np.all(np.asarray(bias) >= 0):
             raise ValueError(f"bias must be at least 0, got {bias}")
-        gap = np.asarray(self.value, dtype=float) - np.asarray(expected, dtype=float)
+        if not np.isfinite(expected).all():
+            raise ValueError(f"expected must be finite, got {expected}")
+        gap = self.value - np.asarray(expected, dtype=float)
         z = np.sign(gap) * np.maximum(np.abs(gap) - bias, 0.0) / self.standard_error
         return float(z) if z.ndim == 0 else z
 
@@ -76,7 +79,18 @@ class Estimate:
         return Estimate(self.value * factor, self.standard_error * abs(factor))
 
 
+def _own(array) -> np.ndarray:
+    """A copy in real numbers that nobody can change."""
+    if np.iscomplexobj(array):
+        raise ValueError(f"an Estimate must be real, got {array}")
+    array = np.array(array, dtype=float)
+    array.flags.writeable = False
+    return array
+
+
 def _samples(samples, least: int) -> np.ndarray:
+    if np.iscomplexobj(samples):
+        raise ValueError("samples must be real")
     samples = np.asarray(samples, dtype=float)
     if samples.ndim == 0 or len(samples) < least:
         raise ValueError(
@@ -112,7 +126,10 @@ def variance(samples) -> Estimate:
     samples = _samples(samples, 4)
     squares = (samples - samples.mean(0)) ** 2
     n = len(samples)
-    return _result(squares.sum(0) / (n - 1), squares.std(0, ddof=1) / np.sqrt(n))
+    found = squares.sum(0) / (n - 1)
+    # The second term is all that a fair coin has.
+    error = np.sqrt(squares.var(0, ddof=1) / n + 2 * found**2 / (n * (n - 1)))
+    return _result(found, error)
 
 
 def covariance(samples) -> Estimate:
@@ -132,11 +149,16 @@ def covariance(samples) -> Estimate:
     centred = samples - samples.mean(0)
     products = centred[:, :, None] * centred[:, None, :]
     n = len(samples)
-    return Estimate(products.sum(0) / (n - 1), products.std(0, ddof=1) / np.sqrt(n))
+    found = products.sum(0) / (n - 1)
+    variances = np.diag(found)
+    pairs = np.outer(variances, variances) + found**2
+    return Estimate(found, np.sqrt(products.var(0, ddof=1) / n + pairs / (n * (n - 1))))
 
 
 def jackknife(statistic: Callable, samples, groups: int = 50) -> Estimate:
-    """Any statistic of independent samples, its error by leaving groups out.
+    """A smooth statistic of independent samples, its error by leaving groups out.
+
+    For a median or a maximum that error means nothing.
 
     Parameters
     ----------
@@ -170,6 +192,8 @@ def density(samples, edges) -> Estimate:
     error of a bin that holds one sample.
     """
     samples = _samples(samples, 2)
+    if samples.ndim != 1 or not np.isfinite(samples).all():
+        raise ValueError(f"samples must be (n,) and finite, got shape {samples.shape}")
     edges = np.asarray(edges, dtype=float)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise ValueError("edges must be a 1-D increasing array of at least 2 values")
@@ -268,6 +292,7 @@ def event_rate(
     ValueError
         If an argument is not as above, or no chain outlives the burn-in.
     """
+    steps, burn_in = whole("steps", steps, 1), whole("burn_in", burn_in, 0)
     exit_step = np.asarray(exit_step)
     if exit_step.ndim != 1 or not len(exit_step) or exit_step.dtype.kind not in "iu":
         raise ValueError(

@@ -17,7 +17,10 @@ _POWERS = [create_expand_pow_optimization(8)]
 
 
 def _unrolled(expression):
-    return optimize(expression, _POWERS)
+    try:
+        return optimize(expression, _POWERS)
+    except TypeError:  # SymPy cannot tell whether x*x, unevaluated, may be compared with 0
+        return expression
 
 
 def _common_parts(expressions):
@@ -25,7 +28,9 @@ def _common_parts(expressions):
 
     The products are unevaluated, and SymPy's cse mistakes them for others.
     """
-    parts, rest = sp.cse(expressions, list=False)
+    # Real, as the symbols that they stand for: no Heaviside of a complex number.
+    names = sp.numbered_symbols(cls=sp.Dummy, real=True)
+    parts, rest = sp.cse(expressions, symbols=names, list=False)
     return [(name, _unrolled(part)) for name, part in parts], _map(_unrolled, rest)
 
 
@@ -43,6 +48,23 @@ class _Printer(NumPyPrinter):
         return sorted(terms, key=lambda term: term.could_extract_minus_sign())
 
 
+def _smooth_part(derivative):
+    """Steps written out, and no delta functions at kinks, which no sampled point meets."""
+    derivative = derivative.replace(sp.DiracDelta, lambda *arguments: sp.S.Zero)
+    return derivative.replace(
+        sp.Heaviside, lambda at, *_: sp.Piecewise((0, at < 0), (1, True), evaluate=False)
+    )
+
+
+def _derivatives(expression, symbols):
+    """The gradient, and the rows of the Hessian."""
+    gradient = [_smooth_part(expression.diff(s)) for s in symbols]
+    hessian = [[_smooth_part(g.diff(s)) for s in symbols] for g in gradient]
+    if any(part.has(sp.Derivative, sp.Subs) for row in (gradient, *hessian) for part in row):
+        raise ValueError(f"expr must have derivatives that SymPy knows, got {expression}")
+    return gradient, hessian
+
+
 def _compile(arguments, expression):
     told = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
     return sp.lambdify(arguments, expression, "numpy", printer=_Printer(told), cse=_common_parts)
@@ -58,6 +80,8 @@ def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
 
 
 def _refuse_unknown(expression: sp.Expr, known: Sequence[sp.Symbol]) -> None:
+    if expression.atoms(sp.core.function.AppliedUndef) or expression.has(sp.I):
+        raise ValueError(f"expr must be real, of functions that are known, got {expression}")
     unknown = expression.free_symbols - set(known)
     if unknown:
         raise ValueError(
@@ -125,11 +149,10 @@ class Loss(_Symbolic):
         self.symbols = _as_symbols("symbols", symbols)
         self.expr = sp.sympify(expr)
         _refuse_unknown(self.expr, self.symbols)
+        gradient, hessian = _derivatives(self.expr, self.symbols)
         self._value = _compile(self.symbols, self.expr)
-        self._gradient = _compile(self.symbols, [self.expr.diff(s) for s in self.symbols])
-        self._hessian = _compile(
-            self.symbols, [[self.expr.diff(a, b) for b in self.symbols] for a in self.symbols]
-        )
+        self._gradient = _compile(self.symbols, gradient)
+        self._hessian = _compile(self.symbols, hessian)
 
     def __reduce__(self):
         return type(self), (self.expr, self.symbols)
@@ -182,7 +205,7 @@ class DataLoss(_Symbolic):
         self.expr = sp.sympify(expr)
         everything = (*self.symbols, *self.data_symbols)
         _refuse_unknown(self.expr, everything)
-        data = np.asarray(data, dtype=float)
+        data = np.array(data, dtype=float)
         data = data[:, None] if data.ndim == 1 else data
         if data.ndim != 2 or data.shape[1] != len(self.data_symbols) or not len(data):
             raise ValueError(
@@ -192,11 +215,10 @@ class DataLoss(_Symbolic):
         if not np.isfinite(data).all():
             raise ValueError("data must be finite, got nan or inf")
         self.data = data
+        gradient, hessian = _derivatives(self.expr, self.symbols)
         self._value = _compile(everything, self.expr)
-        self._gradient = _compile(everything, [self.expr.diff(s) for s in self.symbols])
-        self._hessian = _compile(
-            everything, [[self.expr.diff(a, b) for b in self.symbols] for a in self.symbols]
-        )
+        self._gradient = _compile(everything, gradient)
+        self._hessian = _compile(everything, hessian)
 
     def __reduce__(self):
         return type(self), (self.expr, self.symbols, self.data_symbols, self.data)
@@ -211,7 +233,7 @@ class DataLoss(_Symbolic):
 
     def _arguments(self, x):
         # Points gain a last axis, over which the examples are laid out.
-        return [column[..., None] for column in self._columns(x)], self.data.T
+        return [column[..., None] for column in self._columns(x)], list(self.data.T)
 
     def value(self, x) -> np.ndarray:
         """The training loss at points `x`: (…,) or (…, d) in, (…,) out."""
@@ -231,7 +253,7 @@ class DataLoss(_Symbolic):
         """Every example's gradient g_i: (…, n) in 1-D, (…, n, d) otherwise."""
         columns, data = self._arguments(x)
         shape = (*columns[0].shape[:-1], self.examples)
-        return self._stack(self._gradient(*columns, *data), shape)
+        return self._stack(self._gradient(*columns, *data), shape, (*columns, *data))
 
     def example_hessians(self, x) -> np.ndarray:
         """Every example's second derivative H_i: (…, n) or (…, n, d, d)."""
@@ -239,7 +261,7 @@ class DataLoss(_Symbolic):
         shape = (*columns[0].shape[:-1], self.examples)
         rows = self._hessian(*columns, *data)
         if self.dimension == 1:
-            return self._stack(rows[0], shape)
+            return self._stack(rows[0], shape, (*columns, *data))
         return np.stack([self._stack(row, shape) for row in rows], axis=-2)
 
     def batch_gradient(self, x, index) -> np.ndarray:

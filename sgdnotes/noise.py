@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdnotes.checks import symmetric
+
 __all__ = ["Gaussian", "MiniBatch", "StateDependent", "TwoPoint", "Uniform", "standard_normal"]
 
 # What the eight bits of each octet say, heads as 1 and tails as −1.
@@ -60,10 +62,7 @@ class Gaussian(_Additive):
                 raise ValueError(f"covariance must be at least 0, got {self.covariance}")
             root = math.sqrt(covariance)
         else:
-            if covariance.shape[0] != covariance.shape[1] or not np.allclose(
-                covariance, covariance.T
-            ):
-                raise ValueError(f"covariance must be symmetric, got {covariance.tolist()}")
+            symmetric("covariance", covariance)
             values, vectors = np.linalg.eigh(covariance)
             if values[0] < -1e-12 * max(values[-1], 1e-300):
                 raise ValueError(
@@ -172,6 +171,8 @@ class StateDependent(_Additive):
 
     def draw(self, x, rng, batch_size=1):
         """The noise of a batch at each point: an array shaped like `x`."""
+        if x.ndim > 1:
+            raise ValueError(f"StateDependent noise is for 1 parameter, got points {x.shape}")
         variance = np.broadcast_to(np.asarray(self.variance(x), dtype=float), x.shape)
         if not (variance >= 0).all():
             where = int(np.argmin(np.where(np.isnan(variance), -np.inf, variance)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm import tqdm
 
-from sgdnotes.checks import whole
+from sgdnotes.checks import per_point, whole
 
 __all__ = ["Diverged", "Run", "simulate"]
 
@@ -128,7 +128,7 @@ def _run_block(plan: _Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=No
         for t in range(1, plan.steps + 1):
             plan.dynamics.step(block.x, block.memory, plan.loss, plan.noise, rng, t)
             if plan.absorb is not None:
-                gone = np.asarray(plan.absorb(block.x)) & ~_overflowed(block.x)
+                gone = per_point("absorb", plan.absorb, block.x, "b") & ~_overflowed(block.x)
                 if gone.any():
                     exit_step[alive[gone]] = t
                     final[alive[gone]] = block.x[gone]
@@ -138,7 +138,7 @@ def _run_block(plan: _Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=No
                     if not len(alive):
                         break
             if plan.observe and t > plan.burn_in and (t - plan.burn_in) % plan.observe_every == 0:
-                seen = plan.observe(block.x)
+                seen = per_point("observe", plan.observe, block.x)
                 block.total = seen.astype(float) if block.total is None else block.total + seen
                 block.seen += 1
             if plan.record_every and t % plan.record_every == 0:
@@ -151,6 +151,8 @@ def _run_block(plan: _Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=No
         final[alive] = block.x
         block.x = final
     average = None if block.total is None else block.total / block.seen
+    if average is not None and not np.isfinite(average).all():
+        raise ValueError("observe must return finite numbers, got nan or inf")
     path = np.stack(block.path) if block.path else None
     return block.x, average, path, exit_step
 
@@ -248,6 +250,8 @@ def simulate(
             f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "
             f"for `observe` to be looked at, got {steps}"
         )
+    if not isinstance(rng, np.random.Generator | int | np.integer):
+        raise ValueError(f"rng must be an int or a numpy.random.Generator, got {rng!r}")
     if burn_in and not observe:
         raise ValueError(f"burn_in must come with observe, got burn_in={burn_in} without it")
     if absorb and (observe or record_every):
@@ -258,13 +262,14 @@ def simulate(
     elif noise is None:
         raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
     rate = getattr(dynamics, "learning_rate", 0.0)
-    if np.ndim(rate) and np.shape(rate)[-1] != loss.dimension:
+    d = loss.dimension
+    if np.shape(rate) not in ([(), (d,), (d, d)] if d > 1 else [(), (1,)]):
         raise ValueError(
-            f"learning_rate must hold one rate for each of {loss.dimension} parameters, "
+            f"learning_rate must hold one rate for each of {d} parameters, or be {(d, d)}, "
             f"got shape {np.shape(rate)}"
         )
 
-    x = _starting_points(start, chains, loss.dimension)
+    x = _starting_points(start, chains, d)
     cuts = range(0, chains, block)
     seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(len(cuts))
     plan = _Plan(

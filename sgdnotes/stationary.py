@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
-from sgdnotes.checks import fraction, positive, whole
+from sgdnotes.checks import fraction, positive, symmetric, whole
 from sgdnotes.density import Density
 
 __all__ = [
@@ -82,12 +82,9 @@ def _as_matrices(hessian, noise_covariance):
     scalar = h.ndim == 0
     h, sigma = np.atleast_2d(h), np.atleast_2d(sigma)
     for name, matrix in (("hessian", h), ("noise_covariance", sigma)):
-        if not np.isfinite(matrix).all() or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"{name} must be square and finite, got {matrix.tolist()}")
-        if not np.allclose(matrix, matrix.T):
-            raise ValueError(f"{name} must be symmetric, got {matrix.tolist()}")
+        symmetric(name, matrix)
     curvatures = np.linalg.eigvalsh(h)
-    if curvatures[0] <= 0:
+    if curvatures[0] <= 1e-13 * curvatures[-1]:
         raise ValueError(
             f"hessian must be positive definite, its smallest eigenvalue is {curvatures[0]:.6g}"
         )
@@ -227,6 +224,12 @@ def minibatch_covariance(
             f"example_hessians must be {(n, d, d)} to match example_gradients, "
             f"got {np.shape(example_hessians)}"
         )
+    for name, values in (("example_hessians", curvature), ("example_gradients", gradient)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} must be finite, got nan or inf")
+    skew = np.abs(curvature - curvature.transpose(0, 2, 1)).max()
+    if skew > 1e-10 * np.abs(curvature).max():
+        raise ValueError(f"example_hessians must be symmetric, one is off by {skew:.3g}")
     drift = np.abs(gradient.mean(0)).max()
     if drift > 1e-8 * np.abs(gradient).max():
         raise ValueError(

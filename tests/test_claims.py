@@ -225,3 +225,33 @@ def test_ids_of_the_ledger_are_accepted(id):
 def test_other_ids_are_refused(id):
     with pytest.raises(ValueError, match="id must look like"):
         claim(id)
+
+
+# What must not pass by accident.
+
+
+def test_nothing_is_no_claim():
+    with pytest.raises(ValueError, match="empty"):
+        claim("B1").exact(sp.Matrix(0, 0, []), sp.Matrix(0, 0, []))
+
+
+def test_a_complex_expectation_or_a_bias_of_another_shape_is_refused():
+    two = Estimate(np.array([1.0, 1.0]), np.array([0.01, 0.01]))
+    with pytest.raises(ValueError, match="real"):
+        claim("B1").measured(Estimate(1.0, 0.01), 1 + 5j)
+    with pytest.raises(ValueError, match="bias"):
+        claim("B1").measured(two, [1.0, 1.0], rival=[1.0, 1.1], bias=[[0.0], [0.1]])
+
+
+@pytest.mark.parametrize(
+    "allowed", [{"negative": True}, {"nonpositive": True}, {"even": True}, {"odd": True}]
+)
+def test_random_points_obey_the_symbol(allowed):
+    k = sp.Symbol("k", integer=True, **allowed)
+    # Equal for every allowed k, so it is no rival.
+    same = {
+        "negative": k + sp.floor(sp.exp(k)), "nonpositive": -sp.sqrt(k**2),
+        "even": k * (1 + (-1) ** k) / 2, "odd": k * (1 - (-1) ** k) / 2,
+    }[next(iter(allowed))]  # fmt: skip
+    with pytest.raises(ClaimFailed, match="not rejected"):
+        claim("B1").exact(k, k, rival=same)

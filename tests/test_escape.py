@@ -593,3 +593,31 @@ def test_the_landscape_names_what_an_escape_depends_on(name):
     texts = {text.get_text() for text in ax.texts}
     assert {"$H_a$", "$H_b$", r"$\Delta L$", "$J$"} <= texts
     plt.close(fig)
+
+
+# Ripples and rare events.
+
+
+@pytest.mark.parametrize("waves", [150, 250])
+def test_ripples_between_two_edges_are_seen(waves):
+    # The same double integral, by the trapezoid rule on a million points.
+    T, loss = 0.05, Loss(x**2 / 2 - x**3 / 3 + sp.cos(waves * x) / 10, x)
+    at = np.linspace(-1.5, 1.4, 1_000_001)
+    energy = loss.value(at) / T
+    well = cumulative_trapezoid(np.exp(-energy), at, initial=0)
+    outer = np.where(at >= 0, np.exp(energy) * well, 0.0)
+    expected = np.trapezoid(outer, at) / T
+    assert mean_first_passage_time(loss, 0.0, 1.4, T) == pytest.approx(expected, rel=1e-6)
+    assert 0.9 < escape_rate(loss, 1.4, T) * expected < 1.3
+
+
+def test_an_escape_too_rare_for_the_matrix_is_refused():
+    well = Loss(x**4 / 4 - x**2 / 2, x)
+    with pytest.raises(ValueError, match="variance must be larger"):
+        chain_escape_rate(well, 0.0, -1.6, 0.05, 0.2)
+
+
+def test_a_chain_takes_a_variance_that_is_the_same_everywhere():
+    well = Loss(x**4 / 4 - x**2 / 2, x)
+    told = chain_escape_rate(well, 0.0, -3.0, 0.05, lambda at: 4.0)
+    assert told == chain_escape_rate(well, 0.0, -3.0, 0.05, 4.0)

@@ -148,3 +148,23 @@ def test_scaling_keeps_z_and_a_negative_factor_turns_it():
     assert got.scaled(4.0) == Estimate(4.0, 2.0)
     assert got.scaled(-4.0) == Estimate(-4.0, 2.0)
     assert got.scaled(-4.0).z(0.0) == -got.z(0.0)
+
+
+def test_an_estimate_is_a_copy_that_nobody_can_change():
+    value, error = np.ones(2), np.ones(2)
+    held = Estimate(value, error)
+    error *= 100
+    assert held.standard_error.tolist() == [1, 1]
+    with pytest.raises(ValueError, match="read-only"):
+        held.standard_error[0] = np.inf
+    assert Estimate([1.0, 2.0], [0.1, 0.2]).scaled(2).value.tolist() == [2, 4]
+
+
+def test_the_variance_of_coins_has_an_error_though_their_squares_have_no_spread():
+    # Var(s²) = 2σ⁴/(n(n − 1)) for signs: their fourth moment is σ⁴.
+    coins = np.repeat([-1.0, 1.0], 500)
+    found = variance(coins)
+    assert found.standard_error == pytest.approx(np.sqrt(2 / 1000 / 999) * found.value, rel=1e-6)
+    flips = np.random.default_rng(1).choice([-1.0, 1.0], (1000, 2000))
+    assert np.sqrt(np.mean(variance(flips).z(1.0) ** 2)) < 2
+    assert covariance(coins[:, None]).standard_error[0, 0] == pytest.approx(found.standard_error)

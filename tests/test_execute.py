@@ -1,7 +1,10 @@
 """Notebooks are executed side by side before the pages are read."""
 
+import multiprocessing.pool
+
 import nbformat
 import pytest
+from jupyter_cache.executors import basic
 from myst_nb.core.execute import cache as one_by_one
 from myst_nb.core.execute.base import ExecutionError
 from sphinx.application import Sphinx
@@ -40,6 +43,8 @@ def built(tmp_path):
 
 def test_pages_show_what_was_executed_before_they_were_read(built, monkeypatch):
     monkeypatch.setattr(one_by_one, "single_nb_execution", lambda *a, **k: 1 / 0)
+    # One at a time: two kernels that start at once may pick the same port.
+    monkeypatch.setattr(basic.mproc, "Pool", lambda: multiprocessing.pool.Pool(1))
     first, second = built("print(6 * 7)", "print(2**10)")
     assert "42" in first
     assert "1024" in second

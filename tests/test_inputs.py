@@ -17,6 +17,7 @@ from sgdnotes.stationary import (
     UnstableLearningRate,
     circulation,
     gibbs_density,
+    minibatch_covariance,
     sde_covariance,
     sgd_covariance,
 )
@@ -456,3 +457,108 @@ def test_a_slope_through_one_point_is_refused():
         estimate.slope([1.0, 2.0], estimate.Estimate(np.ones(2), np.ones(2)))
     with refused("x|y"):
         estimate.slope([1.0, 2.0, 3.0, 4.0], y)
+
+
+def test_samples_of_two_columns_or_with_nan_have_no_histogram():
+    for samples in (np.zeros((5, 2)), [0.5, np.nan]):
+        with refused("samples", "finite"):
+            estimate.density(samples, [0.0, 1.0])
+
+
+def test_what_is_complex_or_not_finite_is_no_measurement():
+    with refused("Estimate", "real"):
+        estimate.Estimate(1 + 5j, 0.1)
+    with refused("samples", "real"):
+        estimate.mean([1j, 2j])
+    with refused("expected", "nan"):
+        estimate.Estimate(1.0, 0.1).z(np.nan)
+
+
+# What is returned by a function of the caller's.
+
+
+@pytest.mark.parametrize(
+    "met", [lambda p: (p > 1).astype(int), lambda p: p[:2] > 1, lambda p: True]
+)
+def test_absorb_must_say_true_or_false_for_each_point(met):
+    with refused("absorb", "bool"):
+        run(absorb=met)
+
+
+@pytest.mark.parametrize("see", [lambda p: p[:2], lambda p: p.mean(), lambda p: 1j * p])
+def test_observe_must_return_one_row_a_point(see):
+    with refused("observe", "row"):
+        run(observe=see)
+
+
+def test_an_average_that_is_not_a_number_is_refused():
+    with np.errstate(invalid="ignore"), refused("observe", "nan"):
+        run(observe=np.sqrt, start=-1.0)
+
+
+@pytest.mark.parametrize("rng", [None, np.random.RandomState(1), 1.5, "1"])
+def test_what_cannot_repeat_a_simulation_is_no_rng(rng):
+    with refused("rng"):
+        run(rng=rng)
+
+
+# Numbers where an array makes no sense, and matrices near the edge of what is allowed.
+
+
+def test_an_array_is_no_rate_for_a_covariance_and_no_temperature():
+    with refused("learning_rate", (2,)):
+        sde_covariance(np.eye(2), np.eye(2), np.array([0.1, 0.2]))
+    with refused("temperature", (2,)):
+        Langevin(np.array([1.0, 2.0]), 0.1)
+
+
+@pytest.mark.parametrize("rate", [np.array([[0.1]]), np.ones(2)])
+def test_rates_of_another_dimension_are_refused_with_their_shape(rate):
+    with refused("learning_rate", rate.shape):
+        run(dynamics=SGD(rate))
+    with refused("learning_rate", (3, 2)):
+        run(dynamics=SGD(np.ones((3, 2))), loss=BOWL)
+
+
+def test_small_matrices_are_held_to_the_same_symmetry():
+    askew = np.array([[1e-9, 5e-9], [0.0, 1e-9]])
+    with refused("noise_covariance", "symmetric"):
+        sde_covariance(np.eye(2), askew, 0.1)
+    with refused("covariance", "symmetric"):
+        Gaussian(askew)
+
+
+def test_a_hessian_that_is_singular_up_to_rounding_is_refused():
+    with refused("hessian", "positive definite"):
+        sde_covariance(np.array([[1.0, 3.0], [3.0, 9.0]]), np.eye(2), 0.1)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_gradients_that_are_not_finite_have_no_covariance(bad):
+    with refused("example_gradients", "finite"):
+        minibatch_covariance([1.0, 1.0], [bad, 1.0], 0.1)
+    with refused("example_hessians", "finite"):
+        minibatch_covariance([bad, 1.0], [-1.0, 1.0], 0.1)
+
+
+def test_noise_that_depends_on_the_place_has_one_parameter():
+    with refused("StateDependent", "1 parameter"):
+        run(loss=BOWL, noise=StateDependent(lambda p: np.ones(len(p))))
+
+
+@pytest.mark.parametrize("expr", [sp.Function("f")(x), sp.I * x, x + sp.Function("g")(x) ** 2])
+def test_a_loss_that_is_unknown_or_complex_is_refused(expr):
+    with refused("expr", "real"):
+        Loss(expr, x)
+
+
+def test_a_valley_too_narrow_for_the_grid_is_refused_and_not_misjudged():
+    with refused("exponent", "halving the grid"):
+        gibbs_density(Loss((x + y) ** 2 * 25_000 + (x - y) ** 2 / 4, (x, y)), 1.0)
+
+
+def test_bins_must_increase():
+    density = gibbs_density(PARABOLA, 1.0)
+    for edges in ([1.0, 0.0], [[0.0, 1.0]]):
+        with refused("edges", "increase"):
+            density.bin_averages(edges)

@@ -153,3 +153,36 @@ def test_one_column_of_data_may_be_flat():
     tall = DataLoss((x - u) ** 2, x, u, [[1.0], [2.0]])
     assert flat.examples == 2
     assert np.array_equal(flat.value(POINTS), tall.value(POINTS))
+
+
+# Kinks, and whose arrays they are.
+
+
+@pytest.mark.parametrize(
+    ("expr", "values", "slopes", "bends"),
+    [
+        (sp.Abs(x), [2.0, 0.5, 3.0], [-1, 1, 1], [0, 0, 0]),
+        (sp.Max(x, 0), [0.0, 0.5, 3.0], [0, 1, 1], [0, 0, 0]),
+        (sp.Min(x**2, (x - 2) ** 2), [4.0, 0.25, 1.0], [-4, 1, 2], [2, 2, 2]),
+        (
+            sp.Piecewise((x**2 / 2, sp.Abs(x) < 1), (sp.Abs(x) - sp.Rational(1, 2), True)),
+            [1.5, 0.125, 2.5], [-1, 0.5, 1], [0, 1, 0],
+        ),
+    ],
+)  # fmt: skip
+def test_a_loss_with_a_kink_has_derivatives_on_both_sides_of_it(expr, values, slopes, bends):
+    loss, at = Loss(expr, x), np.array([-2.0, 0.5, 3.0])
+    np.testing.assert_allclose(loss.value(at), values)
+    np.testing.assert_allclose(loss.gradient(at), slopes)
+    np.testing.assert_allclose(loss.hessian(at), bends)
+
+
+def test_what_a_caller_does_to_the_arrays_does_not_change_the_data():
+    data = np.array([1.0, 2.0, 4.0])
+    line, bowl = DataLoss(x * u, x, u, data), DataLoss(x**2 * u / 2, x, u, data)
+    gradients, hessians = line.example_gradients(0.0), bowl.example_hessians(0.0)
+    gradients *= 10
+    hessians *= 10
+    data[0] = 99
+    for loss in (line, bowl):
+        np.testing.assert_array_equal(loss.data.ravel(), [1, 2, 4])

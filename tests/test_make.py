@@ -153,16 +153,26 @@ def test_a_failed_installation_says_that_the_first_set_up_needs_the_network(unse
 
 
 def test_the_environment_is_set_up_once_and_again_when_the_requirements_change(unset, monkeypatch):
-    installed = []
-    unset.VENV.mkdir()
-    unset.PYTHON.touch()
+    installed, made = [], []
+
+    def make_venv(command):
+        made.append(command)
+        unset.VENV.mkdir(exist_ok=True)
+        unset.PYTHON.touch()
+
+    monkeypatch.setattr(unset.subprocess, "call", make_venv)
     monkeypatch.setattr(unset, "run", lambda *c, **o: not installed.append(c))
     unset.set_up()
     unset.set_up()
-    assert len(installed) == 1
+    assert (len(made), len(installed)) == (1, 1)
     (unset.ROOT / "requirements.txt").write_text("numpy==2.0.0\n")
     unset.set_up()
-    assert len(installed) == 2
+    assert (len(made), len(installed)) == (1, 2)
+    stamp = unset.VENV / "requirements.stamp"
+    stamp.write_text(stamp.read_text("utf8") + " and moved", "utf8")
+    unset.set_up()
+    assert (len(made), len(installed)) == (2, 3)
+    assert made[0][-2:] == ["--clear", str(unset.VENV)]
 
 
 def test_a_book_that_was_not_built_is_not_opened(make, monkeypatch):
@@ -214,14 +224,32 @@ def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, mon
     monkeypatch.setattr(make, "run", lambda *c, **o: True)
     package, cache = tmp_path / "sgdnotes", tmp_path / "_build" / ".jupyter_cache"
     package.mkdir()
-    (package / "a.py").write_text("x = 1\n")
+    (tmp_path / "book" / "extensions").mkdir(parents=True)
+    sources = (
+        package / "a.py",
+        tmp_path / "book" / "extensions" / "b.py",
+        tmp_path / "requirements.txt",
+    )
+    for source in sources:
+        source.write_text("one")
     assert make.build()
-    cache.mkdir()
-    assert make.build()
-    assert cache.exists()
-    (package / "a.py").write_text("x = 2\n")
-    assert make.build()
-    assert not cache.exists()
+    for source in sources:
+        cache.mkdir()
+        assert make.build()
+        assert cache.exists()
+        source.write_text("another")
+        assert make.build()
+        assert not cache.exists()
+
+
+def test_a_notebook_that_is_not_there_is_named(make, monkeypatch):
+    monkeypatch.setattr(make, "run", lambda *c, **o: pytest.fail("something was executed"))
+    assert "begins with 99" in stopped(make.store_notebooks, "01", "99")
+
+
+def test_a_lab_that_fails_is_said(make, monkeypatch):
+    monkeypatch.setattr(make, "run", lambda *c, **o: "-c" in c)
+    assert "JupyterLab stopped" in stopped(make.lab)
 
 
 # The benchmark.

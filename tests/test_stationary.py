@@ -232,3 +232,9 @@ def test_bin_averages_are_integrals_of_the_density_over_the_width():
         for a, b in itertools.pairwise(edges)
     ]
     assert np.allclose(density.bin_averages(edges), expected, rtol=1e-4)
+
+
+def test_a_bin_far_wider_than_the_density_holds_all_of_it():
+    density = gibbs_density(Loss(x**2 / 2, x), 1e-4)
+    np.testing.assert_allclose(density.bin_averages([-5, 5]), [0.1], rtol=1e-9)
+    np.testing.assert_allclose(density.bin_averages([-10, 0, 10]), [0.05, 0.05], rtol=1e-9)

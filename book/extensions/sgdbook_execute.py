@@ -1,7 +1,8 @@
 """Executes the notebooks that are not in the cache on all cores, before they are read.
 
-MyST-NB executes them one after the other. It finds these in its cache; one that
-fails is not there, so MyST-NB runs it again and says why.
+MyST-NB executes them one after the other. It finds these in its cache. One that
+fails, if only because two kernels have picked the same port, is not there: MyST-NB
+runs it again, and says why if it fails again.
 """
 
 import logging

@@ -104,7 +104,10 @@ def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row]]:
 
 
 def _kind(check: Check) -> str:
-    return "exact" if "holds, exact" in check.verdict else "measured"
+    for kind in ("exact", "measured"):
+        if f"{check.id} holds, {kind}" in check.verdict:
+            return kind
+    raise ValueError(f"{check.notebook}: a check of {check.id} has no stored verdict that it holds")
 
 
 def _checks_line(row: Row) -> str:
