@@ -185,8 +185,8 @@ def bench(*options):
 def set_up_peers(python):
     """Make benchmarks/.venv; who cannot be installed is missing, and the tables say so."""
     stamp, listed = PEERS / "requirements.stamp", ROOT / "benchmarks" / "requirements.txt"
-    wanted = digest(listed, ROOT / "pyproject.toml")
-    if stamp.exists() and stamp.read_text() == wanted:
+    wanted = digest(listed, ROOT / "pyproject.toml") + f" {ROOT}"
+    if stamp.exists() and stamp.read_text("utf8") == wanted:
         return
     say("setting up benchmarks/.venv (once; PyTorch and JAX are large)")
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
@@ -195,7 +195,7 @@ def set_up_peers(python):
     for line in listed.read_text().splitlines():
         if not line.startswith("#") and not run(*pip, line):
             say(f"{line} could not be installed: it will be missing from the tables")
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, "utf8")
 
 
 def clean():

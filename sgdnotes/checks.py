@@ -26,11 +26,12 @@ def positive(name: str, value, axes: int = 0) -> None:
 
 
 def symmetric(name: str, matrix: np.ndarray) -> None:
-    """ValueError unless `matrix` is square, finite, and symmetric up to rounding."""
-    if not np.isfinite(matrix).all() or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"{name} must be square and finite, got {matrix.tolist()}")
-    if np.abs(matrix - matrix.T).max() > 1e-10 * np.abs(matrix).max():
-        raise ValueError(f"{name} must be symmetric, got {matrix.tolist()}")
+    """ValueError unless `matrix`, or each of (…, d, d), is finite and symmetric up to rounding."""
+    shown = matrix.tolist() if matrix.ndim == 2 else f"{len(matrix)} matrices that are not all so"
+    if not np.isfinite(matrix).all() or matrix.shape[-2] != matrix.shape[-1]:
+        raise ValueError(f"{name} must be square and finite, got {shown}")
+    if np.abs(matrix - matrix.swapaxes(-2, -1)).max() > 1e-10 * np.abs(matrix).max():
+        raise ValueError(f"{name} must be symmetric, got {shown}")
 
 
 def per_point(name: str, function: Callable, points: np.ndarray, kinds: str = "biuf"):

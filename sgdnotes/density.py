@@ -66,7 +66,7 @@ class Density:
                 "of itself; a higher temperature or better scaled parameters may do"
             )
         self._mass = mass / mass.sum()
-        self._cuts = [np.sinh(np.linspace(*box[0], _CELLS[1] + 1)) for box in boxes]
+        self._boxes = boxes
         self.log_normalisation = float(top + np.log(mass.sum()))
         with np.errstate(over="ignore"):
             self.normalisation = float(np.exp(self.log_normalisation))
@@ -85,7 +85,8 @@ class Density:
         edges = np.asarray(edges, dtype=float)
         if self.dimension != 1 or edges.ndim != 1 or not (np.diff(edges) > 0).all():
             raise ValueError(f"edges must increase, in one dimension, got shape {edges.shape}")
-        fine = np.unique(np.concatenate([edges, *self._cuts]))
+        cuts = [np.sinh(np.linspace(*box[0], _CELLS[1] + 1)) for box in self._boxes]
+        fine = np.unique(np.concatenate([edges, *cuts]))
         fine = fine[(fine >= edges[0]) & (fine <= edges[-1])]
         points, weights = _cells(fine)
         mass = (self(points) * weights).sum(1)

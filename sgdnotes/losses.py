@@ -100,6 +100,12 @@ class _Symbolic:
         """Number of parameters d; points are (…,) if d = 1 and (…, d) otherwise."""
         return len(self.symbols)
 
+    def _make_callable(self, arguments) -> None:
+        gradient, hessian = _derivatives(self.expr, self.symbols)
+        self._value = _compile(arguments, self.expr)
+        self._gradient = _compile(arguments, gradient)
+        self._hessian = _compile(arguments, hessian)
+
     def _columns(self, x) -> list[np.ndarray]:
         x = np.asarray(x, dtype=float)
         if self.dimension == 1:
@@ -149,10 +155,7 @@ class Loss(_Symbolic):
         self.symbols = _as_symbols("symbols", symbols)
         self.expr = sp.sympify(expr)
         _refuse_unknown(self.expr, self.symbols)
-        gradient, hessian = _derivatives(self.expr, self.symbols)
-        self._value = _compile(self.symbols, self.expr)
-        self._gradient = _compile(self.symbols, gradient)
-        self._hessian = _compile(self.symbols, hessian)
+        self._make_callable(self.symbols)
 
     def __reduce__(self):
         return type(self), (self.expr, self.symbols)
@@ -215,10 +218,7 @@ class DataLoss(_Symbolic):
         if not np.isfinite(data).all():
             raise ValueError("data must be finite, got nan or inf")
         self.data = data
-        gradient, hessian = _derivatives(self.expr, self.symbols)
-        self._value = _compile(everything, self.expr)
-        self._gradient = _compile(everything, gradient)
-        self._hessian = _compile(everything, hessian)
+        self._make_callable(everything)
 
     def __reduce__(self):
         return type(self), (self.expr, self.symbols, self.data_symbols, self.data)

@@ -14,7 +14,7 @@ __all__ = ["Gaussian", "MiniBatch", "StateDependent", "TwoPoint", "Uniform", "st
 
 # What the eight bits of each octet say, heads as 1 and tails as −1.
 _EIGHT_COINS = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1.0
-_CHUNK = 2**16  # examples drawn at a time; their arrays fit in cache
+_CHUNK = 2**16  # examples drawn at a time
 
 
 def standard_normal(x, rng):
@@ -211,18 +211,18 @@ class MiniBatch:
         g = np.empty_like(x)
         for a in range(0, len(x), many):
             some = x[a : a + many]
+            # Small integers take fewer random bits.
             index = np.empty((batch_size, len(some)), np.min_scalar_type(loss.examples - 1))
             for b in range(0, len(some), few):
-                part = index[:, b : b + few]
-                part[:] = self._drawn(loss, part.shape[1], rng, batch_size)
+                self._draw(index[:, b : b + few], loss.examples, rng)
             g[a : a + many] = loss.batch_gradient(some, index.T)
         return g
 
-    def _drawn(self, loss, chains, rng, batch_size):
-        """Which examples each chain draws: (B, chains)."""
+    def _draw(self, index, examples, rng):
+        """Fill (B, chains) with the examples that each chain draws."""
         if self.replace:
-            # Small integers take fewer random bits.
-            kind = np.min_scalar_type(loss.examples - 1)
-            return rng.integers(loss.examples, size=(batch_size, chains), dtype=kind)
-        keys = rng.random((chains, loss.examples))
-        return np.argpartition(keys, batch_size - 1, axis=1)[:, :batch_size].T
+            index[:] = rng.integers(examples, size=index.shape, dtype=index.dtype)
+        else:
+            batch_size, chains = index.shape
+            keys = rng.random((chains, examples))
+            index[:] = np.argpartition(keys, batch_size - 1, axis=1)[:, :batch_size].T

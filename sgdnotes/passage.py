@@ -53,12 +53,10 @@ class HalfLine:
     def __init__(self, loss, temperature: float, *marks: float, leftward: bool = False):
         self._loss, self._temperature, self._sign = loss, temperature, -1 if leftward else 1
         marks = sorted(self._sign * mark for mark in marks)
-        self._edges = self._cells(self._wall(marks), *marks)
+        self._edges, self._energies = self._cells(self._wall(marks), *marks)
         self._start = np.searchsorted(self._edges, marks[0]) if marks[1:] else 0
         self._refuse_short(marks[-1])
         self._half = np.diff(self._edges)[:, None] / 2
-        middle = (self._edges[:-1, None] + self._edges[1:, None]) / 2
-        self._energies = self._energy(middle + self._half * _NODES)
 
     def mean_time(self) -> float:
         """Mean time from the first mark to the last."""
@@ -118,7 +116,10 @@ class HalfLine:
         )
 
     def _cells(self, *marks):
-        """Edges through the marks; in each cell L/T is smooth and changes by 4 at most."""
+        """Edges through the marks, and L/T at the nodes of each cell.
+
+        In a cell L/T is smooth and changes by 4 at most.
+        """
         edges = np.concatenate([np.linspace(a, b, _CELLS + 1) for a, b in pairwise(marks)])
         reach = marks[-1] - marks[0]
         while True:
@@ -134,7 +135,7 @@ class HalfLine:
             rough = off > 1e-8 + 1e-11 * np.abs(all_of_it).max(1)
             rough &= width > 1e-9 * reach
             if not (steep | rough).any():
-                return edges
+                return edges, inside
             if len(edges) > 200_000 or (width[steep] < 1e-12 * reach).any():
                 raise ValueError("loss must be continuous, and temperature not so small")
             edges = np.append(edges, middles[steep | rough])

@@ -224,12 +224,9 @@ def minibatch_covariance(
             f"example_hessians must be {(n, d, d)} to match example_gradients, "
             f"got {np.shape(example_hessians)}"
         )
-    for name, values in (("example_hessians", curvature), ("example_gradients", gradient)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite, got nan or inf")
-    skew = np.abs(curvature - curvature.transpose(0, 2, 1)).max()
-    if skew > 1e-10 * np.abs(curvature).max():
-        raise ValueError(f"example_hessians must be symmetric, one is off by {skew:.3g}")
+    symmetric("example_hessians", curvature)
+    if not np.isfinite(gradient).all():
+        raise ValueError("example_gradients must be finite, got nan or inf")
     drift = np.abs(gradient.mean(0)).max()
     if drift > 1e-8 * np.abs(gradient).max():
         raise ValueError(
