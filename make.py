@@ -91,7 +91,7 @@ def set_up():
 
 def build():
     """Build the HTML with warnings as errors."""
-    sources = [*(ROOT / "sgdnotes").glob("*.py"), *(ROOT / "book" / "extensions").glob("*.py")]
+    sources = [*(ROOT / "sgdnotes").rglob("*.py"), *(ROOT / "book" / "extensions").glob("*.py")]
     package = digest(ROOT / "requirements.txt", *sorted(sources))
     stamp, cache = BUILD / "sgdnotes.stamp", BUILD / ".jupyter_cache"
     # The cache of executed notebooks does not notice an edit in a package.

@@ -107,10 +107,10 @@ def default_floor(work, threads):
 def ours(work, threads, weak=None):
     import sympy as sp
 
-    from sgdnotes.dynamics import SGD, Langevin
+    from sgdnotes.experiment.dynamics import SGD, Langevin
+    from sgdnotes.experiment.noise import Gaussian, MiniBatch
+    from sgdnotes.experiment.simulate import simulate
     from sgdnotes.losses import DataLoss, Loss
-    from sgdnotes.noise import Gaussian, MiniBatch
-    from sgdnotes.simulate import simulate
 
     x, y, u = sp.symbols("x y u", real=True)
     well = Loss(x**4 / 4 - x**2 / 2, x)
@@ -138,14 +138,14 @@ def sgdnotes(work, threads):
 
 @contender("double well", "heavy ball")
 def TwoPoint_noise(work, threads):
-    from sgdnotes.noise import TwoPoint
+    from sgdnotes.experiment.noise import TwoPoint
 
     return ours(work, threads, TwoPoint(1.0))
 
 
 @contender("double well", "heavy ball")
 def Uniform_noise(work, threads):
-    from sgdnotes.noise import Uniform
+    from sgdnotes.experiment.noise import Uniform
 
     return ours(work, threads, Uniform(1.0))
 

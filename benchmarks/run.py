@@ -1,4 +1,4 @@
-"""sgdnotes.simulate beside what a reader might use instead of it.
+"""sgdnotes.experiment.simulate beside what a reader might use instead of it.
 
     python3 make.py bench            speed, growth and memory: some minutes
     python3 make.py bench --quick    the same on a tenth of the work, not stored

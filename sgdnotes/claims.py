@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from sgdnotes.estimate import Estimate
+from sgdnotes.experiment.estimate import Estimate
 
 __all__ = ["AGREE", "REJECT", "Claim", "ClaimFailed", "Verdict", "claim"]
 

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes.dynamics import Adam, RMSProp
+from sgdnotes.experiment import Adam, Diverged, Gaussian, MiniBatch, RMSProp, TwoPoint, simulate
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, TwoPoint
-from sgdnotes.simulate import Diverged, simulate
 
 x, y, u = sp.symbols("x y u", real=True)
 WELL = Loss(x**4 / 4 - x**2 / 2, x)

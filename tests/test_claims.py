@@ -5,7 +5,7 @@ import pytest
 import sympy as sp
 
 from sgdnotes.claims import AGREE, REJECT, ClaimFailed, claim
-from sgdnotes.estimate import Estimate
+from sgdnotes.experiment import Estimate
 
 x, y = sp.symbols("x y", real=True)
 p, q = sp.symbols("p q", positive=True)

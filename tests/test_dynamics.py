@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes.dynamics import SGD, Langevin
+from sgdnotes.experiment import SGD, Gaussian, Langevin, MiniBatch, TwoPoint
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, TwoPoint
 
 x, y, u = sp.symbols("x y u", real=True)
 WELL = Loss(x**4 / 4 - x**2 / 2, x)

@@ -11,20 +11,26 @@ import sympy as sp
 from scipy.integrate import cumulative_trapezoid
 from scipy.stats import norm
 
-from sgdnotes import estimate, figures
-from sgdnotes.chain import chain_escape_rate
-from sgdnotes.dynamics import SGD, Langevin
-from sgdnotes.escape import (
+from sgdnotes import figures
+from sgdnotes.experiment import (
+    SGD,
+    Estimate,
+    Langevin,
+    StateDependent,
+    UpperBound,
+    estimate,
+    simulate,
+)
+from sgdnotes.experiment.estimate import event_rate
+from sgdnotes.losses import Loss
+from sgdnotes.theory import (
+    Unconfined,
+    chain_escape_rate,
     escape_rate,
     kramers_rate,
     mean_first_passage_time,
     two_temperature_rate,
 )
-from sgdnotes.estimate import Estimate, UpperBound, event_rate
-from sgdnotes.losses import Loss
-from sgdnotes.noise import StateDependent
-from sgdnotes.passage import Unconfined
-from sgdnotes.simulate import simulate
 
 x, y = sp.symbols("x y", real=True)
 # name: loss, bottom, top, finish, wall, depth

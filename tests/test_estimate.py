@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sgdnotes.estimate import Estimate, covariance, density, jackknife, mean, slope, variance
+from sgdnotes.experiment import Estimate
+from sgdnotes.experiment.estimate import covariance, density, jackknife, mean, slope, variance
 
 REPETITIONS = 1_000
 

@@ -12,10 +12,8 @@ import pytest
 import sympy as sp
 from distributed import Client, LocalCluster
 
-from sgdnotes.dynamics import SGD
+from sgdnotes.experiment import SGD, MiniBatch, simulate
 from sgdnotes.losses import DataLoss
-from sgdnotes.noise import MiniBatch
-from sgdnotes.simulate import simulate
 
 x, u = sp.symbols("x u", real=True)
 DATA = np.random.default_rng(1).normal(size=100)

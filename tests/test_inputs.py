@@ -8,12 +8,19 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sgdnotes import estimate
-from sgdnotes.dynamics import SGD, Langevin
+from sgdnotes.experiment import (
+    SGD,
+    Gaussian,
+    Langevin,
+    MiniBatch,
+    StateDependent,
+    TwoPoint,
+    Uniform,
+    estimate,
+    simulate,
+)
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint, Uniform
-from sgdnotes.simulate import simulate
-from sgdnotes.stationary import (
+from sgdnotes.theory import (
     UnstableLearningRate,
     circulation,
     gibbs_density,

@@ -244,7 +244,7 @@ def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, mon
 
 def test_a_notebook_that_is_not_there_is_named(make, monkeypatch):
     monkeypatch.setattr(make, "run", lambda *c, **o: pytest.fail("something was executed"))
-    assert "begins with 99" in stopped(make.store_notebooks, "01", "99")
+    assert "begins with 99" in stopped(make.store_notebooks, "02", "99")
 
 
 def test_a_lab_that_fails_is_said(make, monkeypatch):

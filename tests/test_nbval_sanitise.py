@@ -8,7 +8,7 @@ import pytest
 from nbval.plugin import get_sanitize_patterns
 
 from sgdnotes.claims import claim
-from sgdnotes.estimate import Estimate
+from sgdnotes.experiment import Estimate
 
 FILE = Path(__file__).parent / "nbval-sanitise.cfg"
 PLAIN = (

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes import estimate
+from sgdnotes.experiment import Gaussian, MiniBatch, StateDependent, TwoPoint, Uniform, estimate
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, StateDependent, TwoPoint, Uniform
 
 x, y, u = sp.symbols("x y u", real=True)
 CHAINS = 40_000
@@ -74,8 +73,12 @@ def test_weak_noise_has_three_moments_of_the_gaussian_and_a_fourth_of_its_own(
     # The mean of B independent draws keeps a Bth part of the excess, fourth − 3.
     moments = [0.0, variance, 0.0, (3 + (fourth - 3) / batch_size) * variance**2]
     for power, expected in enumerate(moments, start=1):
-        assert within(estimate.mean(draws**power), expected) or np.allclose(draws**power, expected)
-    assert not within(estimate.mean(draws**4), 3 * variance**2)
+        # The even powers of a coin are one number; rounding alone gives them a spread.
+        values = draws**power
+        assert np.allclose(values, expected) or within(estimate.mean(values), expected)
+    fourths = draws**4
+    assert np.ptp(fourths) < 1e-9 or not within(estimate.mean(fourths), 3 * variance**2)
+    assert not np.isclose(fourths.mean(), 3 * variance**2, rtol=0.05)
 
 
 @pytest.mark.parametrize("law", [TwoPoint(1.0), Uniform(1.0)])

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes import estimate
-from sgdnotes.dynamics import SGD, Langevin
+from sgdnotes.experiment import (
+    SGD,
+    Diverged,
+    Gaussian,
+    Langevin,
+    MiniBatch,
+    TwoPoint,
+    Uniform,
+    estimate,
+    simulate,
+)
 from sgdnotes.losses import DataLoss, Loss
-from sgdnotes.noise import Gaussian, MiniBatch, TwoPoint, Uniform
-from sgdnotes.simulate import Diverged, simulate
-from sgdnotes.stationary import sde_covariance, sgd_covariance
+from sgdnotes.theory import sde_covariance, sgd_covariance
 
 x, y, u = sp.symbols("x y u", real=True)
 WELL = Loss(x**4 / 4 - x**2 / 2, x)

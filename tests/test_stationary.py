@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 
 from sgdnotes.losses import Loss
-from sgdnotes.stationary import circulation, gibbs_density, sde_covariance, sgd_covariance
+from sgdnotes.theory import circulation, gibbs_density, sde_covariance, sgd_covariance
 
 x, y = sp.symbols("x y", real=True)
 H = np.array([[2.0, 0.5], [0.5, 1.0]])

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
 
 from sgdnotes.checks import fraction, positive, symmetric, whole
-from sgdnotes.density import Density
+from sgdnotes.theory.density import Density
 
 __all__ = [
     "UnstableLearningRate",

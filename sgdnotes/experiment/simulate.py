@@ -197,9 +197,9 @@ def simulate(
 
     Parameters
     ----------
-    dynamics : SGD, Langevin, … of `sgdnotes.dynamics`
+    dynamics : SGD, Langevin, … of `sgdnotes.experiment.dynamics`
     loss : Loss or DataLoss
-    noise : a law of `sgdnotes.noise`
+    noise : a law of `sgdnotes.experiment.noise`
         The gradient noise. Langevin may go without: standard normal kicks.
     start : float, (d,), (chains,) or (chains, d) array
         Where the chains begin.

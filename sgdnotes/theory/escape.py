@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgdnotes.checks import positive
-from sgdnotes.passage import HalfLine, Unconfined
+from sgdnotes.theory.passage import HalfLine, Unconfined
 
 __all__ = [
     "escape_rate",

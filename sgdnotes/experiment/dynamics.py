@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sgdnotes.checks import fraction, positive, whole
-from sgdnotes.noise import standard_normal
+from sgdnotes.experiment.noise import standard_normal
 
 __all__ = ["SGD", "Adam", "Langevin", "RMSProp"]
 

@@ -1,0 +1,33 @@
+"""What experiment measures: noise, dynamics, simulated chains, estimates with errors."""
+
+from sgdnotes.experiment import estimate
+from sgdnotes.experiment.dynamics import SGD, Adam, Langevin, RMSProp
+from sgdnotes.experiment.estimate import Estimate, UpperBound
+from sgdnotes.experiment.noise import (
+    Gaussian,
+    MiniBatch,
+    StateDependent,
+    TwoPoint,
+    Uniform,
+    standard_normal,
+)
+from sgdnotes.experiment.simulate import Diverged, Run, simulate
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Diverged",
+    "Estimate",
+    "Gaussian",
+    "Langevin",
+    "MiniBatch",
+    "RMSProp",
+    "Run",
+    "StateDependent",
+    "TwoPoint",
+    "Uniform",
+    "UpperBound",
+    "estimate",
+    "simulate",
+    "standard_normal",
+]
