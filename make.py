@@ -145,7 +145,7 @@ def strip(*options):
     if not notebooks():
         return True
     return run(
-        BIN / "nbstripout", "--keep-count", "--extra-keys",
+        BIN / "nbstripout", "--keep-count", "--keep-id", "--extra-keys",
         "metadata.language_info cell.metadata.execution", *options, *notebooks(),
     )  # fmt: skip
 
