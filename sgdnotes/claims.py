@@ -135,15 +135,16 @@ class Claim:
         independent : bool
             False where the values share randomness (one run seen at many
             times, one stream of batches for all): then their root mean square
-            has no known law, and only the largest |z| is looked at.
+            has no known law, and only the largest distance is looked at.
 
         Raises
         ------
         ClaimFailed
-            If some |z| is above `agreement(n)`, 4 for a single value; if, of n
-            independent values, the root mean square of z is above 1 + 3/√n, as
-            when all are off the same way; or if a rival has no |z| ≥ 8: then
-            the standard error is too large for the check to mean anything.
+            If some value is off by more than `agreement(n)` standard errors, 4
+            for a single value; if, of n independent values, the root mean
+            square of z is above 1 + 3/√n, as when all are off the same way; or
+            if a rival is nowhere off by 8: then the standard error is too
+            large for the check to mean anything.
         """
         if np.iscomplexobj(expected):
             raise ValueError(f"expected must be real, got {expected}")
@@ -193,7 +194,7 @@ class Claim:
 
 
 def agreement(n: int) -> float:
-    """The largest |z| that n true values may have: 4 for one, a little more for many.
+    """How many standard errors the worst of n true values may be off: 4 for one value.
 
     A true value is beyond 4 once in 16,000; the bound grows with n so that a
     set of n independent ones is refused as rarely (Šidák 1967).

@@ -27,8 +27,7 @@ def read_parts(root: Path) -> list[tuple[str, list[dict]]]:
     for part in toc["parts"]:
         names = [c["file"].removeprefix("notebooks/") for c in part["chapters"]]
         chapters = [
-            known[name]
-            | {"number": int(name[:2]), "title": title(root / f"notebooks/{name}.ipynb")}
+            known[name] | {"number": int(name[:2]), "title": title(root / "notebooks" / name)}
             for name in names
             if name in known
         ]
