@@ -66,7 +66,7 @@ def draw(parts, link) -> str:
         for chapter in chapters:
             x, y = corner(chapter["number"])
             middle = x + WIDTH / 2
-            for need in chapter["needs"]:
+            for need in filter(at.__contains__, chapter["needs"]):
                 fx, fy = corner(need)
                 fx, tx, fy, ty = fx + WIDTH / 2, x + WIDTH / 2, fy + HEIGHT / 2, y + HEIGHT / 2
                 bend = 0 if fy != ty else -GAP_Y
