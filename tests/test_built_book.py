@@ -5,9 +5,7 @@ with the reason; where CI is set, they fail instead.
 """
 
 import functools
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,29 +15,10 @@ import sgdbook_ledger as ledger
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
+from conftest import give_up
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-PLACES = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    *(
-        os.path.join(os.environ[base], "Google", "Chrome", "Application", "chrome.exe")
-        for base in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-        if base in os.environ
-    ),
-]
 LOCAL = ("file:", "data:", "blob:")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
@@ -124,33 +103,10 @@ def name(page):
     return page.relative_to(HTML).with_suffix("").as_posix() if page else "nothing-built"
 
 
-def give_up(reason):
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(autouse=True)
 def built():
     if not PAGES:
         give_up("the book is not built: run python3 make.py book first")
-
-
-def find_browser():
-    found = [shutil.which(command) for command in NAMES]
-    found += [place for place in PLACES if os.path.exists(place)]
-    return next(filter(None, found), None)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    program = find_browser()
-    if program is None:
-        give_up(f"no browser to read the book with: none of {', '.join(NAMES)} is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
