@@ -1,6 +1,7 @@
 """Figures that move: a page with a cell tagged `explore-NAME` gets the scripts that it needs."""
 
 from docutils import nodes
+from sklearn.datasets import load_diabetes
 
 TAG = "tag_explore-"
 ENGINE = ("numbers", "laws", "picture")
@@ -8,7 +9,21 @@ ENGINE = ("numbers", "laws", "picture")
 
 def scripts(names):
     """The files for the explorables `names`, in the order in which they must be loaded."""
-    return [f"explore/{name}.js" for name in (*ENGINE, *names, "frame")]
+    data = ["diabetes"] if "cloud" in names else []
+    return [f"explore/{name}.js" for name in (*ENGINE, *data, *names, "frame")]
+
+
+def diabetes():
+    """The 442 patients as a script, since a page opened from disk may not fetch a file."""
+    table = load_diabetes(scaled=False)
+    mass, score = table.data[:, table.feature_names.index("bmi")].tolist(), table.target.tolist()
+    return f"explore.diabetes = {{ mass: {mass}, score: {score} }};\n".replace(".0,", ",")
+
+
+def _write_data(app):
+    target = Path(app.outdir) / "_static" / "explore" / "diabetes.js"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(diabetes(), encoding="utf8")
 
 
 def _add(app, pagename, templatename, context, doctree):
@@ -24,5 +39,6 @@ def _add(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.connect("builder-inited", _write_data)
     app.connect("html-page-context", _add)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

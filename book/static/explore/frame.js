@@ -2,7 +2,7 @@
 // explore-NAME shows a figure that stands still; where there is JavaScript it comes alive.
 "use strict";
 (() => {
-  const { Chance, Panel, verdict } = explore;
+  const { Chance, Panel, minus, number, verdict, withError } = explore;
 
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
@@ -10,19 +10,9 @@
     element.append(...children);
     return element;
   }
-  // "learning rate *η*" with the letter in italics.
-  const rich = (text) => text.split("*").map((part, i) => (i % 2 ? make("i", {}, part) : part));
-  const minus = (text) => text.replace("-", "−");
-  function number(value) {
-    if (!Number.isFinite(value)) return "none";
-    const size = Math.abs(value), digits = size >= 100 ? 1 : size >= 0.1 || size === 0 ? 3 : Math.min(6, 2 - Math.floor(Math.log10(size)));
-    return minus(value.toFixed(digits));
-  }
-  function withError({ value, error }) {
-    if (!(error > 0)) return "…";
-    const digits = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error))));
-    return `${minus(value.toFixed(digits))} ± ${error.toFixed(digits)}`;
-  }
+  // "memory *N*_g" with the first letter in italics and the second one below it.
+  const rich = (text) => text.split("*").flatMap((part, i) => (i % 2 ? make("i", {}, part)
+    : part.split(/_(.)/).map((piece, k) => (k % 2 ? make("sub", {}, piece) : piece))));
   const MOST = 10; // milliseconds of a frame for stepping; the rest is for drawing and for the reader
 
   class Explorable {
@@ -50,7 +40,7 @@
     build(cell) {
       const { title, ask, answers, knobs, rows } = this.figure;
       const id = `explore-${this.figure.name}`, button = (text, act) => {
-        const b = make("button", { type: "button", class: "explore-button" }, text);
+        const b = make("button", { type: "button", class: "explore-button" }, ...[text].flat());
         b.addEventListener("click", act);
         return b;
       };
@@ -63,7 +53,7 @@
       this.question = make("div", { class: "explore-question", role: "group", "aria-labelledby": `${id}-ask` },
         make("p", { id: `${id}-ask` }, make("b", {}, "Before you touch anything: "), ...rich(ask)),
         make("div", { class: "explore-buttons" },
-          ...answers.map((text, i) => button(text, () => this.guess(i))), button("Skip the question", () => this.guess(null))));
+          ...answers.map((text, i) => button(rich(text), () => this.guess(i))), button("Skip the question", () => this.guess(null))));
       this.sliders = {};
       this.board = make("div", { class: "explore-knobs" });
       for (const knob of knobs) {
@@ -237,7 +227,7 @@
       this.tell();
       const rows = this.figure.rows.map(({ id, label }) => {
         const { theory, measured, words } = this.cells[id];
-        return `${label.replaceAll("*", "")}: theory ${theory.textContent}, measured ${measured.textContent}, ${words.textContent}.`;
+        return `${label.replace(/[*_]/g, "")}: theory ${theory.textContent}, measured ${measured.textContent}, ${words.textContent}.`;
       });
       this.status.textContent = [this.fate, ...rows, this.readings.waiting].filter(Boolean).join(" ");
     }

@@ -71,6 +71,19 @@ globalThis.explore = { figures: {} };
     }
   }
 
+  // How a number is written, and one with its error.
+  const minus = (value) => String(value).replace("-", "−");
+  function number(value) {
+    if (!Number.isFinite(value)) return "none";
+    const size = Math.abs(value), digits = size >= 100 ? 1 : size >= 0.1 || size === 0 ? 3 : Math.min(6, 2 - Math.floor(Math.log10(size)));
+    return minus(value.toFixed(digits));
+  }
+  function withError({ value, error }) {
+    if (!(error > 0)) return "…";
+    const digits = Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(error))));
+    return `${minus(value.toFixed(digits))} ± ${error.toFixed(digits)}`;
+  }
+
   // What a row of the table says in words: z errors lie between theory and measurement. A law is
   // exact for what is simulated; a rule is not, and time will tell.
   function verdict({ theory, value, error, rule }) {
@@ -119,5 +132,5 @@ globalThis.explore = { figures: {} };
     return 0.5 + bell(z) * sum;
   }
 
-  Object.assign(explore, { log, Chance, Tally, Histogram, verdict, gauss, integral, bell, below });
+  Object.assign(explore, { log, Chance, Tally, Histogram, minus, number, withError, verdict, gauss, integral, bell, below });
 })();

@@ -1,7 +1,7 @@
 // Panels on a canvas, in the units of the mathematics. Theory is a line, measurement is filled.
 "use strict";
 (() => {
-  const minus = (value) => String(value).replace("-", "−");
+  const { minus } = explore;
 
   // Round numbers from low to high, about `count` of them.
   function ticks(low, high, count = 4) {
