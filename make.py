@@ -1,110 +1,78 @@
 #!/usr/bin/env python3
-"""Build, test and edit the book. Needs Python 3.11 or newer and nothing else.
+"""Build, test and edit the book. Needs Python 3.11, 3.12, 3.13 or 3.14 and nothing else.
 
     python3 make.py book [--no-open]   build the HTML book and open it
     python3 make.py test               prove every statement in it
-    python3 make.py notebooks          execute the notebooks and store their verdicts
+    python3 make.py notebooks [09 …]   execute notebooks and store their verdicts
     python3 make.py lab                open the notebooks in JupyterLab
     python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
     python3 make.py clean              remove what these commands made
 
 Each command first sets up .venv, once; the exact packages are in requirements.txt.
+`python3 make.py COMMAND --help` says more of one command.
 """
 
-import hashlib
-import os
+import contextlib
+import inspect
 import pathlib
 import shutil
-import subprocess
+import signal
 import sys
 import webbrowser
 
 ROOT = pathlib.Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
-PEERS = ROOT / "benchmarks" / ".venv"
+OLDEST, NEWEST = (3, 11), (3, 14)
+
+sys.path.insert(0, str(ROOT))
+from tools.browser import find_browser  # noqa: E402
+from tools.environment import Environment, digest  # noqa: E402
+from tools.process import alone, say, stop  # noqa: E402
+
+VENV = Environment(ROOT / ".venv")
+PEERS = Environment(ROOT / "benchmarks" / ".venv")
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
-BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
-OLDEST = (3, 11)
-
-
-def say(text):
-    print(f"== {text}", flush=True)
-
-
-def stop(text):
-    sys.exit(f"make.py: {text}")
-
-
-def run(*command, **options):
-    """Run a command of the environment in the project's folder; True if it exits 0."""
-    # Later entries of PATH do not matter: the environment's own tools come first.
-    env = os.environ | {"PATH": os.pathsep.join([str(BIN), os.environ.get("PATH", "")])}
-    env |= {"PYTHONUTF8": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    env |= options.pop("env", {})
-    return subprocess.call([str(c) for c in command], cwd=ROOT, env=env, **options) == 0
-
-
-def digest(*files):
-    total = hashlib.sha256()
-    for file in files:
-        total.update(file.read_bytes())
-    return total.hexdigest()
 
 
 def notebooks():
     return sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def set_up():
-    """Make .venv with the packages of requirements.txt, unless it is there already."""
-    stamp = VENV / "requirements.stamp"
-    wanted = digest(ROOT / "requirements.txt", ROOT / "pyproject.toml") + f" {ROOT}"
-    stamped = stamp.read_text("utf8") if stamp.exists() and PYTHON.exists() else ""
-    if stamped == wanted:
-        return
-    # Its scripts hold their own path: in a folder that was moved, begin again.
-    if not stamped.endswith(f" {ROOT}"):
-        say("setting up .venv (once)")
-        try:
-            import ensurepip  # noqa: F401
-        except ImportError:
-            stop(
-                "this Python has no ensurepip, so it cannot make an environment. On Debian or "
-                "Ubuntu install the package python3-venv; elsewhere use the Python of python.org."
-            )
-        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
-            stop("could not make .venv; the message above says why")
-    say("installing the packages of requirements.txt (a few minutes, once)")
-    if not run(
-        PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "-q",
-        "-r", "requirements.txt",
-    ):  # fmt: skip
-        stop(
-            "the packages could not be installed. The first set-up needs a network connection "
-            "to the Python package index; the message above says what failed. Run the same "
-            "command again when it is there."
-        )
-    stamp.write_text(wanted, "utf8")
+def set_up(*more):
+    """Make .venv with the packages of requirements.txt and of `more` such files."""
+    VENV.need(ROOT / "requirements.txt", "jupyter_book.cli.main", "myst_nb", "sgdnotes")
+    for extra, module in more:
+        VENV.need(ROOT / extra, module)
 
 
 def build():
     """Build the HTML with warnings as errors."""
     sources = [*(ROOT / "sgdnotes").rglob("*.py"), *(ROOT / "book" / "extensions").glob("*.py")]
-    package = digest(ROOT / "requirements.txt", *sorted(sources))
-    stamp, cache = BUILD / "sgdnotes.stamp", BUILD / ".jupyter_cache"
+    package = digest(ROOT / "requirements.txt", *sorted(sources)) + VENV.version()
+    stamp = BUILD / "sgdnotes.stamp"
+    built, _, end = stamp.read_text().partition(" ") if stamp.exists() else ("", "", "")
     # The cache of executed notebooks does not notice an edit in a package.
-    if not stamp.exists() or stamp.read_text() != package:
-        shutil.rmtree(cache, ignore_errors=True)
+    if built != package:
+        shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
+    # Sphinx warns of a page only when it reads it: after a failure it must read all.
+    if (built, end) != (package, "whole"):
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
-    stamp.write_text(package)
+    stamp.write_text(f"{package} begun")
     say("building the book (a minute or two the first time, seconds after)")
-    return run(BIN / "jupyter-book", "build", "-W", "-n", "--keep-going", "-q", ".")
+    start = "from jupyter_book.cli.main import main; main()"
+    done = VENV.run("-c", start, "build", "-W", "-n", "--keep-going", "-q", ".")
+    if done:
+        stamp.write_text(f"{package} whole")
+    return done
 
 
 def book(*options):
+    """Build the HTML book in _build/html, and open it in your browser.
+
+    --no-open   build it only
+    """
+    set_up()
     if not build():
         stop("the book was not built; the messages above say why")
     page = HTML / "index.html"
@@ -114,20 +82,28 @@ def book(*options):
 
 
 def test():
-    pytest = [PYTHON, "-m", "pytest", "-p", "no:cacheprovider"]
+    """Run everything that must hold: lint, tests, every notebook, the build, the built book.
+
+    The built book is read in Chromium or Chrome. Without one those tests are left out,
+    and the last line says so; where CI is set, they fail.
+    """
+    set_up(("requirements-test.txt", "pytest, nbval, playwright"))
+    pytest = ["-m", "pytest", "-p", "no:cacheprovider", "-rs"]
     steps = {
-        "lint": lambda: run(BIN / "ruff", "check", "-q", "."),
-        "format": lambda: run(BIN / "ruff", "format", "-q", "--check", "."),
-        "unit tests": lambda: run(
+        "lint": lambda: VENV.run("-m", "ruff", "check", "-q", "."),
+        "format": lambda: VENV.run("-m", "ruff", "format", "-q", "--check", "."),
+        "unit tests": lambda: VENV.run(
             *pytest, "-p", "no:nbval", "-n", "2", "--ignore", "tests/test_built_book.py"
         ),
-        "stored form of the notebooks": lambda: strip("--verify"),
-        "every notebook executed": lambda: run(
+        "stored form of the notebooks": lambda: VENV.run(
+            "-m", "tools.store", "--check", *notebooks()
+        ),
+        "every notebook executed": lambda: VENV.run(
             *pytest, "-n", "2", "--dist", "loadscope", "--nbval-lax", "--nbval-current-env",
             "--nbval-sanitize-with", "tests/nbval-sanitise.cfg", "-W", "default", "notebooks",
         ),
         "build": build,
-        "the built book in a browser": lambda: run(
+        "the built book in a browser": lambda: VENV.run(
             *pytest, "-p", "no:nbval", "-n", "2", "tests/test_built_book.py"
         ),
     }  # fmt: skip
@@ -138,72 +114,92 @@ def test():
             failed.append(name)
     if failed:
         stop(f"failed: {', '.join(failed)}")
-    say("every step passed")
+    if find_browser():
+        say("every step passed")
+    else:
+        say("every step passed, but the built book was not read: no Chromium or Chrome was found")
 
 
-def strip(*options):
-    if not notebooks():
-        return True
-    return run(
-        BIN / "nbstripout", "--keep-count", "--keep-id", "--extra-keys",
-        "metadata.language_info cell.metadata.execution", *options, *notebooks(),
-    )  # fmt: skip
+def choose(names):
+    """The notebooks that are meant by 9, 09, 09-x or notebooks/09-x.ipynb; all for none."""
+    chosen = set()
+    for name in names:
+        begin = pathlib.PurePath(name).name
+        begin = f"{int(begin):02}-" if begin.isdecimal() else begin
+        found = [n for n in notebooks() if n.name.startswith(begin)]
+        if not found:
+            stop(f"no notebook begins with {begin}")
+        chosen.update(found)
+    return sorted(chosen) if names else notebooks()
 
 
 def store_notebooks(*names):
-    for name in names:
-        if not any(n.name.startswith(name) for n in notebooks()):
-            stop(f"no notebook begins with {name}")
-    chosen = [n for n in notebooks() if not names or n.name.startswith(names)]
-    for notebook in chosen:
-        say(f"executing {notebook.name}")
-        if not run(BIN / "jupyter", "execute", "--inplace", notebook):
-            stop(f"{notebook.name} did not run; the message above says which cell")
-    if not strip():
-        stop("nbstripout failed; the message above says why")
+    """Execute notebooks from top to bottom and store them in their normal form.
+
+    All of them, or those that are named: 9, 09, 09-brownian or notebooks/09-x.ipynb. One
+    that fails, or that is saved by somebody else meanwhile, stays as it is.
+    """
+    chosen = choose(names)
+    set_up()
+    if not VENV.run("-m", "tools.store", *chosen):
+        stop("not every notebook was stored; the messages above say which and why")
 
 
 def lab():
-    if not run(PYTHON, "-c", "import jupyterlab", stderr=subprocess.DEVNULL):
-        say("installing JupyterLab (once)")
-        if not run(PYTHON, "-m", "pip", "install", "-q", "jupyterlab"):
-            stop("JupyterLab could not be installed; it needs a network connection once")
-    if not run(PYTHON, "-m", "jupyterlab", "notebooks", env={"SGDNOTES_PROGRESS": "1"}):
+    """Open the notebooks in JupyterLab, with the environment of the book."""
+    with alone():  # for the set-up; a session may last all day
+        set_up(("requirements-lab.txt", "jupyterlab"))
+    env = {"SGDNOTES_PROGRESS": "1"}
+    if not VENV.run("-m", "jupyterlab", "notebooks", env=env, interactive=True):
         stop("JupyterLab stopped; the message above says why")
 
 
 def bench(*options):
-    """Measure simulate beside others, in an environment of their own; or the book's cost."""
-    python = PYTHON
+    """Measure simulate beside others, in an environment of their own; or the book's cost.
+
+    --quick   try it out, and store nothing
+    --book    measure the notebooks and the build instead
+    """
+    set_up()
+    home = VENV
     if "--book" not in options:
-        python = PEERS / BIN.name / PYTHON.name
-        set_up_peers(python)
-    if not run(python, "benchmarks/run.py", *options):
+        home = PEERS
+        set_up_peers()
+    if not home.run("benchmarks/run.py", *options):
         stop("the benchmark stopped; the message above says why")
 
 
-def set_up_peers(python):
+def set_up_peers():
     """Make benchmarks/.venv; who cannot be installed is missing, and the tables say so."""
-    stamp, listed = PEERS / "requirements.stamp", ROOT / "benchmarks" / "requirements.txt"
-    wanted = digest(listed, ROOT / "pyproject.toml") + f" {ROOT}"
+    listed = ROOT / "benchmarks" / "requirements.txt"
+    stamp = PEERS.folder / "requirements.stamp"
+    PEERS.make()
+    wanted = digest(listed, ROOT / "pyproject.toml")
     if stamp.exists() and stamp.read_text("utf8") == wanted:
         return
-    say("setting up benchmarks/.venv (once; PyTorch and JAX are large)")
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-    if not run(PYTHON, "-m", "venv", PEERS) or not run(*pip, "-e", "."):
+    say("installing the packages of benchmarks/requirements.txt (once; PyTorch and JAX are large)")
+    if not PEERS.install("-e", "."):
         stop("could not make benchmarks/.venv; the message above says why")
     for line in listed.read_text().splitlines():
-        if not line.startswith("#") and not run(*pip, line):
+        if not line.startswith("#") and not PEERS.install(line):
             say(f"{line} could not be installed: it will be missing from the tables")
     stamp.write_text(wanted, "utf8")
 
 
 def clean():
-    made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info")
-    for folder in (VENV, PEERS, BUILD, *(ROOT / name for name in made)):
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in ROOT.rglob("__pycache__"):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Remove what these commands made: environments, the built book, caches."""
+    kept = [home.name for home in (VENV, PEERS) if not home.remove()]
+    made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info", ".make.lock")
+    caches = [f for name in ("__pycache__", ".ipynb_checkpoints") for f in ROOT.rglob(name)]
+    for path in (BUILD, *(ROOT / name for name in made), *caches):
+        if path.is_symlink() or path.is_file():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                kept.append(path.relative_to(ROOT).as_posix())
+    if kept:
+        stop(f"not removed, since make.py did not make it or may not remove it: {', '.join(kept)}")
 
 
 COMMANDS = {
@@ -214,31 +210,39 @@ COMMANDS = {
     "bench": bench,
     "clean": clean,
 }
+OPTIONS = {"book": ["--no-open"], "bench": ["--quick", "--book"]}
 
 
 def main(arguments):
-    if sys.version_info < OLDEST:
+    version = "{}.{}".format(*sys.version_info[:2])
+    if not OLDEST <= tuple(sys.version_info[:2]) <= NEWEST:
         stop(
-            f"needs Python {OLDEST[0]}.{OLDEST[1]} or newer, this is "
-            f"{sys.version_info[0]}.{sys.version_info[1]}; try python3.12 make.py"
+            "needs Python {}.{} to {}.{}: the exact packages of the book are made for these. "
+            "This is {}; try python3.13 make.py".format(*OLDEST, *NEWEST, version)
         )
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    helps = ("-h", "--help", "help")
+    if not arguments or arguments[0] in helps:
         print(__doc__)
         return
     command, *options = arguments
     if command not in COMMANDS:
         stop(f"unknown command {command!r}; the commands are {', '.join(COMMANDS)}")
-    allowed = {
-        "book": ["--no-open"],
-        "notebooks": options,
-        "bench": ["--quick", "--book"],
-    }.get(command, [])
+    if any(option in helps[:2] for option in options):
+        print(f"python3 make.py {command}\n\n{inspect.getdoc(COMMANDS[command])}")
+        return
     for option in options:
-        if option not in allowed:
+        known = OPTIONS.get(command, [])
+        if option not in known and (command != "notebooks" or option.startswith("-")):
             stop(f"unknown option {option!r} for {command}")
-    if command != "clean":
-        set_up()
-    COMMANDS[command](*options)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with contextlib.nullcontext() if command == "lab" else alone():
+            COMMANDS[command](*options)
+    except KeyboardInterrupt:
+        print("\nmake.py: stopped", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        stop(f"{error.strerror or error}: {error.filename}")
 
 
 if __name__ == "__main__":

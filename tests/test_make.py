@@ -1,7 +1,7 @@
 """make.py asks for Python alone, and says plainly what is missing."""
 
 import ast
-import builtins
+import contextlib
 import importlib.util
 import re
 import subprocess
@@ -11,7 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from tools import environment, process
+
 ROOT = Path(__file__).parents[1]
+PROJECT_FILE = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+PROJECT = PROJECT_FILE["project"]
+
+
+def make_s_own():
+    """The modules of tools that are imported before anything is installed."""
+    found, new = set(), {"make.py"}
+    while new:
+        text = "".join((ROOT / file).read_text("utf8") for file in new)
+        names = set(re.findall(r"from tools\.(\w+) import", text)) - found
+        found |= names
+        new = {f"tools/{name}.py" for name in names}
+    return found
 
 
 def fresh():
@@ -22,27 +37,17 @@ def fresh():
 
 
 @pytest.fixture
-def make():
+def make(monkeypatch):
     """A fresh copy of make.py that may not run a command or set anything up."""
     module = fresh()
 
     def refuse(*command, **options):
         raise AssertionError(f"make.py would have run {command}")
 
-    module.run = module.set_up = refuse
-    return module
-
-
-@pytest.fixture
-def unset(tmp_path, monkeypatch):
-    """make.py in a folder without an environment; the commands it calls do nothing."""
-    module = fresh()
-    for name in ("requirements.txt", "pyproject.toml"):
-        (tmp_path / name).write_text("")
-    monkeypatch.setattr(module, "ROOT", tmp_path)
-    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(module, "PYTHON", tmp_path / ".venv" / "python")
-    monkeypatch.setattr(module.subprocess, "call", lambda *c, **o: 0)
+    monkeypatch.setattr(process, "run", refuse)
+    monkeypatch.setattr(environment, "run", refuse)
+    module.VENV.run = module.PEERS.run = module.set_up = refuse
+    module.VENV.version = lambda: "3.12"
     return module
 
 
@@ -55,29 +60,45 @@ def stopped(function, *arguments):
     return caught.value.code
 
 
-def test_make_imports_the_standard_library_alone():
+FIRST = [ROOT / "make.py", *(ROOT / "tools" / f"{n}.py" for n in sorted(make_s_own()))]
+
+
+@pytest.mark.parametrize("file", FIRST, ids=lambda f: f.name)
+def test_make_and_what_it_imports_need_the_standard_library_alone(file):
     found = set()
-    for node in ast.walk(ast.parse((ROOT / "make.py").read_text("utf8"))):
+    for node in ast.walk(ast.parse(file.read_text("utf8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
             found.add(node.module.split(".")[0])
     assert found
-    assert found <= sys.stdlib_module_names
+    assert found <= sys.stdlib_module_names | {"tools"}
 
 
-def test_make_can_be_read_by_the_old_pythons_that_it_turns_away():
+@pytest.mark.parametrize("file", FIRST, ids=lambda f: f.name)
+def test_make_can_be_read_by_the_old_pythons_that_it_turns_away(file):
     # The message must come before any syntax that an old Python cannot read.
-    ast.parse((ROOT / "make.py").read_text("utf8"), feature_version=(3, 8))
+    ast.parse(file.read_text("utf8"), feature_version=(3, 8))
 
 
-@pytest.mark.parametrize("version", [(3, 8, 20), (3, 10, 14)])
-def test_a_python_that_is_too_old_is_turned_away_with_both_versions(make, monkeypatch, version):
+@pytest.mark.parametrize("version", [(3, 8, 20), (3, 10, 14), (3, 15, 0)])
+def test_a_python_that_the_pins_cannot_serve_is_turned_away(make, monkeypatch, version):
     monkeypatch.setattr(make.sys, "version_info", version)
     message = stopped(make.main, ["book"])
-    assert "needs Python 3.11 or newer" in message
-    assert f"this is 3.{version[1]}" in message
+    assert "needs Python 3.11 to 3.14" in message
+    assert f"This is 3.{version[1]};" in message
+
+
+def test_the_pythons_that_are_served_are_named_alike_everywhere(make):
+    (oldest, newest) = make.OLDEST, make.NEWEST
+    minors = range(oldest[1], newest[1] + 1)
+    assert PROJECT["requires-python"] == f">=3.{oldest[1]}"
+    words = f"{', '.join(f'3.{m}' for m in minors[:-1])} or 3.{newest[1]}"
+    assert words in make.__doc__
+    assert words in (ROOT / "README.md").read_text("utf8")
+    named = {c.split(" :: ")[-1] for c in PROJECT["classifiers"] if ":: 3." in c}
+    assert named == {f"3.{m}" for m in minors}
 
 
 @pytest.mark.parametrize("command", ["", "bok", "--no-open", "BOOK"])
@@ -116,66 +137,38 @@ def test_help_names_every_command_and_sets_nothing_up(make, capsys, arguments):
         assert f"make.py {command}" in shown
 
 
-def test_every_command_but_clean_sets_up_first(make, monkeypatch):
+@pytest.mark.parametrize("command", ["book", "test", "notebooks", "lab", "bench", "clean"])
+def test_every_command_says_more_of_itself_and_does_nothing(make, monkeypatch, capsys, command):
+    make.main([command, "--help"])
+    assert f"make.py {command}" in capsys.readouterr().out
+
+
+def test_every_command_is_listed_in_the_readme(make):
     for command in make.COMMANDS:
-        done = []
-        monkeypatch.setattr(make, "set_up", lambda done=done: done.append("set up"))
-        monkeypatch.setitem(make.COMMANDS, command, lambda done=done: done.append("command"))
-        make.main([command])
-        assert done == (["command"] if command == "clean" else ["set up", "command"])
+        assert f"`{command}`" in (ROOT / "README.md").read_text("utf8"), command
 
 
-def test_a_python_without_ensurepip_is_told_the_package_that_brings_it(unset, monkeypatch):
-    honest = builtins.__import__
+def test_ctrl_c_is_one_line(make, monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
 
-    def without(name, *rest):
-        if name == "ensurepip":
-            raise ImportError(name)
-        return honest(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    message = stopped(unset.set_up)
-    assert "ensurepip" in message
-    assert "python3-venv" in message
+    monkeypatch.setitem(make.COMMANDS, "clean", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        make.main(["clean"])
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "\nmake.py: stopped\n"
 
 
-def test_an_environment_that_cannot_be_made_is_said(unset, monkeypatch):
-    monkeypatch.setattr(unset.subprocess, "call", lambda *c, **o: 1)
-    assert "could not make .venv" in stopped(unset.set_up)
+def test_what_cannot_be_written_is_named_without_a_traceback(make, monkeypatch):
+    def refused():
+        raise PermissionError(13, "Permission denied", "_build/sgdnotes.stamp")
 
-
-def test_a_failed_installation_says_that_the_first_set_up_needs_the_network(unset, monkeypatch):
-    monkeypatch.setattr(unset, "run", lambda *c, **o: False)
-    message = stopped(unset.set_up)
-    assert "could not be installed" in message
-    assert "network" in message
-    assert not (unset.VENV / "requirements.stamp").exists()
-
-
-def test_the_environment_is_set_up_once_and_again_when_the_requirements_change(unset, monkeypatch):
-    installed, made = [], []
-
-    def make_venv(command):
-        made.append(command)
-        unset.VENV.mkdir(exist_ok=True)
-        unset.PYTHON.touch()
-
-    monkeypatch.setattr(unset.subprocess, "call", make_venv)
-    monkeypatch.setattr(unset, "run", lambda *c, **o: not installed.append(c))
-    unset.set_up()
-    unset.set_up()
-    assert (len(made), len(installed)) == (1, 1)
-    (unset.ROOT / "requirements.txt").write_text("numpy==2.0.0\n")
-    unset.set_up()
-    assert (len(made), len(installed)) == (1, 2)
-    stamp = unset.VENV / "requirements.stamp"
-    stamp.write_text(stamp.read_text("utf8") + " and moved", "utf8")
-    unset.set_up()
-    assert (len(made), len(installed)) == (2, 3)
-    assert made[0][-2:] == ["--clear", str(unset.VENV)]
+    monkeypatch.setitem(make.COMMANDS, "clean", refused)
+    assert stopped(make.main, ["clean"]) == ("make.py: Permission denied: _build/sgdnotes.stamp")
 
 
 def test_a_book_that_was_not_built_is_not_opened(make, monkeypatch):
+    monkeypatch.setattr(make, "set_up", lambda *more: None)
     monkeypatch.setattr(make, "build", lambda: False)
     monkeypatch.setattr(make.webbrowser, "open", lambda page: pytest.fail("opened"))
     assert "not built" in stopped(make.book)
@@ -183,6 +176,7 @@ def test_a_book_that_was_not_built_is_not_opened(make, monkeypatch):
 
 def test_the_built_book_is_opened_unless_told_otherwise(make, monkeypatch):
     opened = []
+    monkeypatch.setattr(make, "set_up", lambda *more: None)
     monkeypatch.setattr(make, "build", lambda: True)
     monkeypatch.setattr(make.webbrowser, "open", opened.append)
     make.book("--no-open")
@@ -193,63 +187,158 @@ def test_the_built_book_is_opened_unless_told_otherwise(make, monkeypatch):
     assert page.endswith("_build/html/index.html")
 
 
-def test_the_test_command_runs_every_step_and_names_all_that_failed(make, monkeypatch):
+@pytest.fixture
+def steps(make, monkeypatch):
+    """The commands that `test` runs; they fail when the list is given `False`."""
     ran = []
-    monkeypatch.setattr(make, "run", lambda *c, **o: bool(ran.append([str(a) for a in c])))
+    monkeypatch.setattr(make, "set_up", lambda *more: ran.append(["set up", *more[0]]))
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: ran.append([str(a) for a in c]) or True)
     monkeypatch.setattr(make, "build", lambda: ran.append(["build"]) or True)
+    return ran
+
+
+def test_the_test_command_runs_every_step_and_names_all_that_failed(make, steps, monkeypatch):
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: steps.append([str(a) for a in c]))
     message = stopped(make.test)
-    text = " | ".join(" ".join(command) for command in ran)
+    text = " | ".join(" ".join(command) for command in steps)
     for part in (
-        "ruff check", "ruff format -q --check", "pytest", "nbstripout", "--verify", "--nbval-lax",
-        "--nbval-sanitize-with", "test_built_book.py", "build",
+        "ruff check", "ruff format -q --check", "pytest", "tools.store --check", "--nbval-lax",
+        "--nbval-sanitize-with", "test_built_book.py", "build", "-rs",
+        "set up requirements-test.txt",
     ):  # fmt: skip
         assert part in text, part
     assert "failed: lint, format" in message
     assert "build" not in message.replace("built", "")
 
 
-def test_the_test_command_ends_well_when_every_step_does(make, monkeypatch):
-    monkeypatch.setattr(make, "run", lambda *c, **o: True)
-    monkeypatch.setattr(make, "build", lambda: True)
+def test_the_test_command_says_what_it_did_not_test(make, steps, monkeypatch, capsys):
+    monkeypatch.setattr(make, "find_browser", lambda: "chromium")
     make.test()
+    assert capsys.readouterr().out.endswith("== every step passed\n")
+    monkeypatch.setattr(make, "find_browser", lambda: None)
+    make.test()
+    assert "the built book was not read: no Chromium" in capsys.readouterr().out
 
 
-def test_a_notebook_that_is_not_there_is_said(make):
-    assert "no notebook begins with 99" in stopped(make.store_notebooks, "99")
+def test_a_reader_does_not_install_the_tests(make, monkeypatch):
+    needed = []
+    monkeypatch.setattr(make.VENV, "need", lambda file, *modules: needed.append(file.name))
+    honest = fresh()
+    honest.VENV.need = make.VENV.need
+    honest.set_up()
+    assert needed == ["requirements.txt"]
 
 
-def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, monkeypatch, tmp_path):
+@pytest.fixture
+def library(make, monkeypatch, tmp_path):
+    """A project with three notebooks."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("01-one", "09-brownian", "10-limit"):
+        (tmp_path / "notebooks" / f"{name}.ipynb").touch()
+    monkeypatch.setattr(make, "ROOT", tmp_path)
+    return make
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        ([], ["01", "09", "10"]),
+        (["9"], ["09"]),
+        (["09"], ["09"]),
+        (["1"], ["01"]),
+        (["10", "1"], ["01", "10"]),
+        (["09-brown"], ["09"]),
+        (["notebooks/10-limit.ipynb"], ["10"]),
+    ],
+)
+def test_notebooks_are_named_in_every_way_that_a_person_would(library, names, chosen):
+    assert [notebook.name[:2] for notebook in library.choose(names)] == chosen
+
+
+@pytest.mark.parametrize("name", ["99", "0", "brownian", "notebooks"])
+def test_a_notebook_that_is_not_there_is_named_before_anything_is_done(library, name):
+    assert "no notebook begins with" in stopped(library.store_notebooks, "09", name)
+
+
+@pytest.fixture
+def project(make, monkeypatch, tmp_path):
+    """A project of one source of each kind; and a file in the cache and in .doctrees."""
     monkeypatch.setattr(make, "ROOT", tmp_path)
     monkeypatch.setattr(make, "BUILD", tmp_path / "_build")
-    monkeypatch.setattr(make, "run", lambda *c, **o: True)
-    package, cache = tmp_path / "sgdnotes", tmp_path / "_build" / ".jupyter_cache"
-    package.mkdir()
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: True)
+    (tmp_path / "sgdnotes").mkdir()
     (tmp_path / "book" / "extensions").mkdir(parents=True)
-    sources = (
-        package / "a.py",
-        tmp_path / "book" / "extensions" / "b.py",
-        tmp_path / "requirements.txt",
-    )
-    for source in sources:
-        source.write_text("one")
+    for source in ("sgdnotes/a.py", "book/extensions/b.py", "requirements.txt"):
+        (tmp_path / source).write_text("one")
+    return tmp_path
+
+
+def left(project):
+    """What the next build finds of the last one."""
+    return {f.name for f in (project / "_build").iterdir() if f.is_dir()}
+
+
+def filled(project):
+    for name in (".jupyter_cache", ".doctrees"):
+        (project / "_build" / name).mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("source", ["sgdnotes/a.py", "book/extensions/b.py", "requirements.txt"])
+def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, project, source):
     assert make.build()
-    for source in sources:
-        cache.mkdir()
-        assert make.build()
-        assert cache.exists()
-        source.write_text("another")
-        assert make.build()
-        assert not cache.exists()
+    filled(project)
+    assert make.build()
+    assert left(project) == {".jupyter_cache", ".doctrees"}
+    (project / source).write_text("another")
+    assert make.build()
+    assert left(project) == set()
 
 
-def test_a_notebook_that_is_not_there_is_named(make, monkeypatch):
-    monkeypatch.setattr(make, "run", lambda *c, **o: pytest.fail("something was executed"))
-    assert "begins with 99" in stopped(make.store_notebooks, "02", "99")
+def test_another_python_builds_the_book_from_nothing(make, project, monkeypatch):
+    assert make.build()
+    filled(project)
+    monkeypatch.setattr(make.VENV, "version", lambda: "3.13")
+    assert make.build()
+    assert left(project) == set()
 
 
-def test_a_lab_that_fails_is_said(make, monkeypatch):
-    monkeypatch.setattr(make, "run", lambda *c, **o: "-c" in c)
-    assert "JupyterLab stopped" in stopped(make.lab)
+def test_a_build_that_failed_reads_every_page_again(make, project, monkeypatch):
+    assert make.build()
+    filled(project)
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: False)
+    assert not make.build()
+    filled(project)
+    assert not make.build()
+    assert left(project) == {".jupyter_cache"}
+
+
+def test_a_build_that_was_interrupted_reads_every_page_again(make, project, monkeypatch):
+    def interrupted(*command, **options):
+        filled(project)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(make.VENV, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make.build()
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: True)
+    assert make.build()
+    assert left(project) == {".jupyter_cache"}
+
+
+def test_a_lab_that_fails_is_said_and_holds_no_lock(make, monkeypatch):
+    held = []
+
+    @contextlib.contextmanager
+    def alone():
+        held.append(True)
+        yield
+        held.append(False)
+
+    monkeypatch.setattr(make, "alone", alone)
+    monkeypatch.setattr(make, "set_up", lambda *more: None)
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: held.append(o["interactive"]))
+    assert "JupyterLab stopped" in stopped(make.main, ["lab"])
+    assert held == [True, False, True]
 
 
 # The benchmark.
@@ -263,23 +352,24 @@ def peers(make, monkeypatch, tmp_path):
     (tmp_path / "benchmarks" / "requirements.txt").write_text("# peers\ngood==1\nbad==2\n")
     (tmp_path / "pyproject.toml").write_text("")
     monkeypatch.setattr(make, "ROOT", tmp_path)
-    monkeypatch.setattr(make, "PEERS", tmp_path / "benchmarks" / ".venv")
-    monkeypatch.setattr(
-        make, "run", lambda *c: not ran.append([str(a) for a in c]) and c[-1] != "bad==2"
-    )
+    monkeypatch.setattr(make, "set_up", lambda: None)
+    make.PEERS = environment.Environment(tmp_path / "benchmarks" / ".venv")
+    make.PEERS.make = lambda: None
+    make.PEERS.install = lambda *c: not ran.append(("install", *c)) and c[-1] != "bad==2"
+    make.PEERS.run = lambda *c: not ran.append(("peers", *c))
+    make.VENV.run = lambda *c: not ran.append(("book", *c))
     return ran
 
 
 def test_a_peer_that_cannot_be_installed_is_said_and_the_benchmark_runs(make, peers, capsys):
     make.bench("--quick")
     assert "bad==2 could not be installed" in capsys.readouterr().out
-    assert peers[-1][0].startswith(str(make.PEERS))
-    assert peers[-1][1:] == ["benchmarks/run.py", "--quick"]
+    assert peers[-1] == ("peers", "benchmarks/run.py", "--quick")
 
 
 def test_the_peers_are_set_up_once_and_not_at_all_for_the_cost_of_the_book(make, peers):
     make.bench("--book")
-    assert peers == [[str(make.PYTHON), "benchmarks/run.py", "--book"]]
+    assert peers == [("book", "benchmarks/run.py", "--book")]
     make.bench()
     peers.clear()
     make.bench()
@@ -288,31 +378,70 @@ def test_the_peers_are_set_up_once_and_not_at_all_for_the_cost_of_the_book(make,
 
 # The requirement files.
 
-LINES = (ROOT / "requirements.txt").read_text("utf8").splitlines()
-NAMED = [line for line in LINES if line.strip() and not line.lstrip().startswith("#")]
+FILES = ["requirements.txt", "requirements-test.txt", "requirements-lab.txt"]
+LINES = {name: (ROOT / name).read_text("utf8").splitlines() for name in FILES}
+NAMED = {
+    name: [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    for name, lines in LINES.items()
+}
 
 
-def test_every_requirement_has_an_exact_version_and_the_package_itself_comes_first():
-    assert NAMED[0] == "-e ."
+def pins(name):
+    """The versions of each package that a file names, without their conditions."""
+    found = {}
+    for line in NAMED[name]:
+        package, equals, version = line.split(" ;")[0].partition("==")
+        if equals:
+            found.setdefault(package, set()).add(version)
+    return found
+
+
+def bare(requirement):
+    return re.split(r"[<>=!~ ;\[]", requirement)[0]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_requirement_has_an_exact_version(name):
     pinned = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][^ ,;*]*( ; .+)?")
-    assert [line for line in NAMED[1:] if not pinned.fullmatch(line)] == []
+    assert [line for line in NAMED[name] if not pinned.fullmatch(line)] == (
+        ["-e ."] if name == "requirements.txt" else []
+    )
 
 
-def test_the_requirements_name_no_address():
-    assert not [line for line in LINES if re.search(r"://|--(extra-)?index-url|-i |@ ", line)]
+def test_the_package_itself_comes_first():
+    assert NAMED["requirements.txt"][0] == "-e ."
 
 
-def test_every_dependency_of_the_project_is_among_the_requirements():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
-    wanted = project["dependencies"] + [
-        name for extra in project["optional-dependencies"].values() for name in extra
-    ]
-    names = {line.split("==")[0] for line in NAMED}
-    assert {re.split(r"[<>=!~ ;\[]", name)[0] for name in wanted} <= names
+@pytest.mark.parametrize("name", FILES)
+def test_the_requirements_name_no_address(name):
+    address = re.compile(r"://|--(extra-)?index-url|-i |@ ")
+    assert not [line for line in LINES[name] if address.search(line)]
+
+
+def test_every_dependency_is_in_the_file_of_those_who_need_it():
+    groups = PROJECT_FILE["dependency-groups"]
+    reader = PROJECT["dependencies"] + groups["book"]
+    for name, wanted in zip(FILES, (reader, groups["test"], groups["lab"]), strict=True):
+        assert {bare(requirement) for requirement in wanted} <= set(pins(name))
+
+
+def test_a_reader_need_not_install_what_only_the_tests_need():
+    needless = {bare(r) for r in PROJECT_FILE["dependency-groups"]["test"]} | {"jupyterlab"}
+    assert not needless & set(pins("requirements.txt"))
+
+
+@pytest.mark.parametrize("name", FILES[1:])
+def test_no_file_asks_for_another_version_than_the_reader_has(name):
+    reader = pins("requirements.txt")
+    assert {p: v for p, v in pins(name).items() if not v <= reader.get(p, v)} == {}
+
+
+def test_the_installer_has_an_exact_version():
+    assert re.fullmatch(r"uv==\d+\.\d+\.\d+", environment.UV)
 
 
 def test_jupyter_book_stays_below_version_two():
-    (pin,) = (line for line in NAMED if line.startswith("jupyter-book=="))
+    (pin,) = (line for line in NAMED["requirements.txt"] if line.startswith("jupyter-book=="))
     assert pin.split("==")[1].startswith("1.")
 
 
@@ -320,4 +449,4 @@ def test_binder_is_told_a_python_that_the_project_accepts():
     major, minor = re.fullmatch(
         r"python-(\d+)\.(\d+)", (ROOT / "runtime.txt").read_text().strip()
     ).groups()
-    assert (3, 11) <= (int(major), int(minor)) <= (3, 13)
+    assert (3, 11) <= (int(major), int(minor)) <= (3, 14)

@@ -11,7 +11,8 @@ import yaml
 import sgdnotes
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+PROJECT_FILE = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+PROJECT = PROJECT_FILE["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf8"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "book").glob("*.md")])
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -68,7 +69,7 @@ def test_links_between_the_pages_of_the_repository_arrive(page):
 def test_every_dependency_has_its_reason_in_the_guide():
     guide = text("CONTRIBUTING.md").lower().replace("jupyter book", "jupyter-book")
     wanted = PROJECT["dependencies"] + [
-        name for extra in PROJECT["optional-dependencies"].values() for name in extra
+        name for extra in PROJECT_FILE["dependency-groups"].values() for name in extra
     ]
     for requirement in wanted:
         assert re.split(r"[<>=!~ ;\[]", requirement)[0] in guide, requirement
