@@ -9,14 +9,8 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 
-from sgdnotes.expressions import (
-    as_real,
-    compiled,
-    derivatives,
-    refuse_uncomputable,
-    refuse_unknown,
-    stable,
-)
+from sgdnotes.compiled import compiled, refuse_uncomputable
+from sgdnotes.symbolic import as_real, derivatives, refuse_unknown, stable
 
 __all__ = ["DataLoss", "Loss"]
 
