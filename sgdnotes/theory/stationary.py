@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov
 
@@ -37,15 +39,18 @@ class UnstableLearningRate(ValueError):
         )
 
 
-def gibbs_density(loss, temperature: float) -> Density:
+def gibbs_density(loss, temperature: float, *, period=None) -> Density:
     """The normalised Gibbs density exp(−L/T)/Z in one or two dimensions.
 
     Parameters
     ----------
     loss : Loss
-        It must confine: exp(−L/T) must fall off in every direction.
+        It must confine: exp(−L/T) must fall off in every direction that has
+        no period. It may be +∞: a wall.
     temperature : float
         T, in the units of the loss. SGD in one dimension has T = ησ²/2.
+    period : float, or sequence of d floats or None, optional
+        The period of each coordinate that lives on a circle.
 
     Returns
     -------
@@ -54,7 +59,8 @@ def gibbs_density(loss, temperature: float) -> Density:
     Raises
     ------
     ValueError
-        If T is not positive, d > 2, or the loss does not confine.
+        If T is not positive, d > 2, the loss does not confine, or it does not
+        have the period.
 
     Notes
     -----
@@ -64,10 +70,32 @@ def gibbs_density(loss, temperature: float) -> Density:
     if loss.dimension > 2:
         raise ValueError(f"loss must have 1 or 2 parameters, got {loss.dimension}")
 
-    def exponent(x):
-        return -loss.value(x) / temperature
+    periods = _periods(loss, period)
+    return Density(partial(_minus_energy, loss, temperature), loss.dimension, periods)
 
-    return Density(exponent, loss.dimension)
+
+def _minus_energy(loss, temperature: float, x):
+    return -loss.value(x) / temperature
+
+
+def _periods(loss, period):
+    """One period or None for each coordinate, checked at a thousand points."""
+    if period is None:
+        return None
+    periods = [period] if np.ndim(period) == 0 else list(period)
+    if len(periods) != loss.dimension:
+        raise ValueError(f"period must have {loss.dimension} entries, got {period!r}")
+    periods = [p if p is None else positive("period", p) for p in periods]
+    steps = np.array([0.0 if p is None else p for p in periods])
+    # A sequence that fills the square evenly, and is no multiple of a period.
+    at = (np.outer(np.arange(1, 1001), np.sqrt([2.0, 3.0])[: loss.dimension]) % 1 - 0.5) * 4
+    at = np.where(steps > 0, at * steps / 4, at)
+    for i, p in enumerate(periods):
+        there = at + np.where(np.arange(loss.dimension) == i, steps, 0.0)
+        here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
+        if not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * np.ptp(here)):
+            raise ValueError(f"period must be one of the loss along axis {i}, got {p!r}")
+    return periods
 
 
 def _as_matrices(hessian, noise_covariance):
@@ -162,7 +190,7 @@ def sgd_covariance(
     in which nothing cancels, however small η and h are. Without momentum:
     Liu, Ziyin and Ueda (2021).
     """
-    h, sigma, scalar, curvatures, basis = _as_matrices(hessian, noise_covariance)
+    _, sigma, scalar, curvatures, basis = _as_matrices(hessian, noise_covariance)
     learning_rate = positive("learning_rate", learning_rate)
     batch_size = whole("batch_size", batch_size, 1)
     momentum = fraction("momentum", momentum)
