@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sgdnotes"
 WINGS = ("theory", "experiment")
-SHARED = {"checks", "losses", "claims", "figures"}
+SHARED = {"checks", "compiled", "losses", "symbolic", "claims", "figures"}
 
 
 def dotted(file):
