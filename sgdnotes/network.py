@@ -11,6 +11,7 @@ from sgdnotes.checks import positive, whole
 __all__ = ["Network", "digits"]
 
 _ROOM = 2**21  # numbers that an array between two layers may hold
+_SMALL = 2**18  # multiplications of a matrix product that BLAS does on one thread
 
 
 def digits(pooled: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +62,8 @@ class Network:
     The d parameters stand in the order of PyTorch's `parameters_to_vector`: for
     each layer the weights, a row an output, then the biases. Gradients are exact
     (back-propagation: Rumelhart, Hinton and Williams, 1986). Matrix products are
-    BLAS's, so their last bits may depend on the machine.
+    BLAS's, so their last bits may depend on the machine; none is so large that
+    OpenBLAS would share it among threads.
     """
 
     def __init__(self, inputs, labels, hidden: Sequence[int] = (32,), weight_decay: float = 0.0):
@@ -131,6 +133,10 @@ class Network:
         weights, bias = layers[-1]
         return given, given[-1] @ weights.swapaxes(1, 2) + bias
 
+    def _outputs(self, rows, inputs):
+        slabs = [self._forward(rows, slab)[1] for (slab,) in self._slabs(inputs)]
+        return np.concatenate(slabs, axis=1)
+
     def _errors(self, rows, inputs, targets):
         """What each layer is given, and ∂(one example's loss)/∂(its sums)."""
         given, outputs = self._forward(rows, inputs)
@@ -143,21 +149,30 @@ class Network:
             errors.append((errors[-1] @ weights) * (1.0 - a * a))
         return given, errors[::-1]
 
+    def _slabs(self, *arrays):
+        """Some examples at a time: slices of (…, B, k) arrays along their axis of examples."""
+        pairs = zip(self.widths, self.widths[1:], strict=False)
+        most = max(1, _SMALL // max(k * h for k, h in pairs))
+        for a in range(0, arrays[0].shape[-2], most):
+            yield [array[..., a : a + most, :] for array in arrays]
+
     def _mean_gradient(self, rows, inputs, targets):
-        given, errors = self._errors(rows, inputs, targets)
-        gradient, at = self.weight_decay * rows, 0
-        for a, error in zip(given, errors, strict=True):
-            error /= error.shape[1]
-            product = (error.swapaxes(1, 2) @ a).reshape(len(rows), -1)
-            gradient[:, at : at + product.shape[1]] += product
-            at += product.shape[1]
-            gradient[:, at : at + error.shape[2]] += error.sum(1)
-            at += error.shape[2]
+        gradient = np.zeros_like(rows)
+        for slab in self._slabs(inputs, targets):
+            at = 0
+            for a, error in zip(*self._errors(rows, *slab), strict=True):
+                product = (error.swapaxes(1, 2) @ a).reshape(len(rows), -1)
+                gradient[:, at : at + product.shape[1]] += product
+                at += product.shape[1]
+                gradient[:, at : at + error.shape[2]] += error.sum(1)
+                at += error.shape[2]
+        gradient /= inputs.shape[-2]
+        gradient += self.weight_decay * rows
         return gradient
 
-    def _few(self, rows, function, room: int = 0):
+    def _few(self, rows, function, room: int = _SMALL):
         """function(some rows), for so few at a time that the arrays stay small."""
-        few = max(1, _ROOM // (self.examples * max(room, *self.widths)))
+        few = max(1, _ROOM // room)
         parts = [function(rows[a : a + few]) for a in range(0, len(rows), few)]
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
@@ -167,7 +182,7 @@ class Network:
         inputs = self.inputs if inputs is None else np.asarray(inputs, dtype=float)
         if inputs.ndim != 2 or inputs.shape[1] != self.widths[0]:
             raise ValueError(f"inputs must be (n, {self.widths[0]}), got shape {inputs.shape}")
-        found = self._few(rows, lambda some: self._forward(some, inputs)[1])
+        found = self._few(rows, lambda some: self._outputs(some, inputs))
         return found.reshape(*shape, *found.shape[1:])
 
     def value(self, x) -> np.ndarray:
@@ -179,7 +194,7 @@ class Network:
         rows, shape = self._points(x)
 
         def losses(some):
-            outputs = self._forward(some, self.inputs)[1]
+            outputs = self._outputs(some, self.inputs)
             outputs -= outputs.max(-1, keepdims=True)
             return np.log(np.exp(outputs).sum(-1)) - (outputs * self._targets).sum(-1)
 
@@ -217,18 +232,16 @@ class Network:
             found = np.empty((len(some), self.examples, self.dimension))
             at = 0
             for a, error in zip(given, errors, strict=True):
-                size = error.shape[-1] * a.shape[-1]
-                product = (
-                    error[..., :, None]
-                    * np.broadcast_to(a, (len(some), *a.shape[-2:]))[..., None, :]
-                )
-                found[..., at : at + size] = product.reshape(*found.shape[:2], size)
-                found[..., at + size : at + size + error.shape[-1]] = error
-                at += size + error.shape[-1]
+                h, k = error.shape[-1], a.shape[-1]
+                product = error[..., :, None] * a[..., None, :]
+                found[..., at : at + h * k] = product.reshape(*found.shape[:2], h * k)
+                found[..., at + h * k : at + h * (k + 1)] = error
+                at += h * (k + 1)
             found += self.weight_decay * some[:, None]
             return found
 
-        return self._few(rows, each, self.dimension).reshape(*shape, self.examples, self.dimension)
+        room = self.examples * self.dimension
+        return self._few(rows, each, room).reshape(*shape, self.examples, self.dimension)
 
     def gradient_moments(self, x) -> tuple[np.ndarray, np.ndarray]:
         """‖g‖² and tr Σ, Σ the covariance of one example's gradient: two (…,) arrays.
@@ -240,11 +253,11 @@ class Network:
         rows, shape = self._points(x)
 
         def squares(some):
-            given, errors = self._errors(some, self.inputs, self._targets)
-            total = 0.0
-            for a, error in zip(given, errors, strict=True):
-                total = total + (error**2).sum(-1) * ((a**2).sum(-1) + 1.0)
-            return total.mean(-1)
+            total = np.zeros(len(some))
+            for slab in self._slabs(self.inputs, self._targets):
+                for a, error in zip(*self._errors(some, *slab), strict=True):
+                    total += ((error**2).sum(-1) * ((a**2).sum(-1) + 1.0)).sum(-1)
+            return total / self.examples
 
         gradient = self.gradient(rows)
         data_part = gradient - self.weight_decay * rows

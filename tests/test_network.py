@@ -74,9 +74,10 @@ def test_a_batch_averages_the_gradients_of_its_examples(net):
 
 def test_many_points_are_done_in_parts_that_agree(net, monkeypatch):
     x = net.start(9, RNG)
-    whole = net.value(x), net.gradient(x), *net.gradient_moments(x)
-    monkeypatch.setattr("sgdnotes.network._ROOM", 23 * 6 * 2)
-    parts = net.value(x), net.gradient(x), *net.gradient_moments(x)
+    whole = net.value(x), net.outputs(x), net.gradient(x), *net.gradient_moments(x)
+    monkeypatch.setattr("sgdnotes.network._ROOM", 2 * 2**18)
+    monkeypatch.setattr("sgdnotes.network._SMALL", 30 * 5)
+    parts = net.value(x), net.outputs(x), net.gradient(x), *net.gradient_moments(x)
     for one, two in zip(whole, parts, strict=True):
         assert np.allclose(one, two, rtol=1e-12)
 
