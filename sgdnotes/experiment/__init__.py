@@ -11,6 +11,7 @@ from sgdnotes.experiment.noise import (
     Uniform,
     standard_normal,
 )
+from sgdnotes.experiment.rare import RareEvents, rare_event_rate
 from sgdnotes.experiment.simulate import Diverged, Run, simulate
 
 __all__ = [
@@ -22,12 +23,14 @@ __all__ = [
     "Langevin",
     "MiniBatch",
     "RMSProp",
+    "RareEvents",
     "Run",
     "StateDependent",
     "TwoPoint",
     "Uniform",
     "UpperBound",
     "estimate",
+    "rare_event_rate",
     "simulate",
     "standard_normal",
 ]
