@@ -14,6 +14,7 @@ from sgdnotes.experiment.noise import (
     Uniform,
     standard_normal,
 )
+from sgdnotes.experiment.rare import RareEvents, rare_event_rate
 from sgdnotes.experiment.simulate import Run, simulate
 from sgdnotes.experiment.underdamped import UnderdampedLangevin
 
@@ -27,6 +28,7 @@ __all__ = [
     "Langevin",
     "MiniBatch",
     "RMSProp",
+    "RareEvents",
     "Run",
     "StateDependent",
     "TorchSGD",
@@ -35,6 +37,7 @@ __all__ = [
     "Uniform",
     "UpperBound",
     "estimate",
+    "rare_event_rate",
     "simulate",
     "standard_normal",
 ]
