@@ -24,7 +24,7 @@ _VERDICT = re.compile(
     r"(?P<details>.+)",
     re.DOTALL,
 )
-_LABEL = re.compile(r"<small>([SEB][\d.]+)(, corrected)? · ")
+_LABEL = re.compile(r"<small>([SEB][\d.]+)(, corrected)? · (.*?)</summary>", re.DOTALL)
 _NOTE = re.compile(r"^\(note-([seb]\d+(?:-\d+)?)\)=\s*$", re.MULTILINE)
 _FILL = "<!-- filled from claims.yml at build time -->"
 
@@ -254,16 +254,22 @@ def _anchor_checks(app, doctree):
 
 
 def _link_label(app, docname, html, rows):
-    """Make the id in a shown verdict a link to its row, with what the ledger thinks of it."""
+    """Say in a shown verdict what the ledger thinks of the row, and link to it.
+
+    The link stands in the details: a summary is a button already.
+    """
 
     def linked(found):
-        id, corrected = found.groups(default="")
+        id, corrected, rest = found.groups(default="")
         page = "book/errata" if id.startswith("E") else "book/claims"
         uri = app.builder.get_relative_uri(docname, page)
         printed = rows[id].fields.get("verdict") if id in rows else None
         if printed in ("wrong", "loose", "typo") and not corrected:
             corrected = f", {printed} as printed"
-        return f'<small><a class="claim-link" href="{uri}#{_target(id)}">{id}</a>{corrected} · '
+        return (
+            f"<small>{id}{corrected} · {rest}</summary>"
+            f'<p><a class="claim-link" href="{uri}#{_target(id)}">{id} in the ledger</a></p>'
+        )
 
     new = _LABEL.sub(linked, html.astext())
     if new != html.astext():
