@@ -1,5 +1,6 @@
 """What theory says: exact laws, densities and rates, no random number anywhere."""
 
+from sgdnotes.theory.action import minimum_action
 from sgdnotes.theory.chain import chain_escape_rate
 from sgdnotes.theory.density import Density
 from sgdnotes.theory.escape import (
@@ -9,6 +10,8 @@ from sgdnotes.theory.escape import (
     two_temperature_rate,
 )
 from sgdnotes.theory.passage import Unconfined
+from sgdnotes.theory.plane import Plane
+from sgdnotes.theory.saddles import eyring_kramers_rate, inertial_rate
 from sgdnotes.theory.stationary import (
     UnstableLearningRate,
     circulation,
@@ -20,15 +23,19 @@ from sgdnotes.theory.stationary import (
 
 __all__ = [
     "Density",
+    "Plane",
     "Unconfined",
     "UnstableLearningRate",
     "chain_escape_rate",
     "circulation",
     "escape_rate",
+    "eyring_kramers_rate",
     "gibbs_density",
+    "inertial_rate",
     "kramers_rate",
     "mean_first_passage_time",
     "minibatch_covariance",
+    "minimum_action",
     "sde_covariance",
     "sgd_covariance",
     "two_temperature_rate",
