@@ -13,6 +13,7 @@ from sgdnotes.experiment.noise import (
 )
 from sgdnotes.experiment.rare import RareEvents, rare_event_rate
 from sgdnotes.experiment.simulate import Diverged, Run, simulate
+from sgdnotes.experiment.tails import hill, lyapunov_exponent
 
 __all__ = [
     "SGD",
@@ -30,6 +31,8 @@ __all__ = [
     "Uniform",
     "UpperBound",
     "estimate",
+    "hill",
+    "lyapunov_exponent",
     "rare_event_rate",
     "simulate",
     "standard_normal",

@@ -3,6 +3,7 @@
 from sgdnotes.theory.action import minimum_action
 from sgdnotes.theory.chain import chain_escape_rate
 from sgdnotes.theory.density import Density
+from sgdnotes.theory.epochs import epoch_covariance
 from sgdnotes.theory.escape import (
     escape_rate,
     kramers_rate,
@@ -20,14 +21,17 @@ from sgdnotes.theory.stationary import (
     sde_covariance,
     sgd_covariance,
 )
+from sgdnotes.theory.tails import Edges, stability_edges, tail_index
 
 __all__ = [
     "Density",
+    "Edges",
     "Plane",
     "Unconfined",
     "UnstableLearningRate",
     "chain_escape_rate",
     "circulation",
+    "epoch_covariance",
     "escape_rate",
     "eyring_kramers_rate",
     "gibbs_density",
@@ -38,5 +42,7 @@ __all__ = [
     "minimum_action",
     "sde_covariance",
     "sgd_covariance",
+    "stability_edges",
+    "tail_index",
     "two_temperature_rate",
 ]
