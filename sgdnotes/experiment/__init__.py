@@ -16,10 +16,7 @@ from sgdnotes.experiment.noise import (
 )
 from sgdnotes.experiment.rare import RareEvents, rare_event_rate
 from sgdnotes.experiment.simulate import Run, simulate
-<<<<<<< HEAD
-=======
 from sgdnotes.experiment.tails import hill, lyapunov_exponent
->>>>>>> partfive
 from sgdnotes.experiment.underdamped import UnderdampedLangevin
 
 __all__ = [

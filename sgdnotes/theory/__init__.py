@@ -10,12 +10,8 @@ from sgdnotes.theory.escape import (
     mean_first_passage_time,
     two_temperature_rate,
 )
-<<<<<<< HEAD
-=======
-from sgdnotes.theory.passage import Unconfined
 from sgdnotes.theory.plane import Plane
 from sgdnotes.theory.saddles import eyring_kramers_rate, inertial_rate
->>>>>>> partfive
 from sgdnotes.theory.stationary import (
     UnstableLearningRate,
     circulation,
@@ -24,11 +20,8 @@ from sgdnotes.theory.stationary import (
     sde_covariance,
     sgd_covariance,
 )
-<<<<<<< HEAD
-from sgdnotes.theory.walls import Unconfined
-=======
 from sgdnotes.theory.tails import Edges, stability_edges, tail_index
->>>>>>> partfive
+from sgdnotes.theory.walls import Unconfined
 
 __all__ = [
     "Density",
