@@ -142,6 +142,13 @@ def test_every_image_loads_and_says_in_words_what_it_shows(visit):
     assert visit.seen["nameless"] == []
 
 
+def test_a_figure_that_can_move_is_alive(visit):
+    dead = """() => [...document.querySelectorAll("[class*=tag_explore-]")]
+      .filter((cell) => !cell.explorable?.readings || cell.querySelector("img")?.offsetParent)
+      .map((cell) => cell.className)"""
+    assert visit.tab.evaluate(dead) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(visit, scheme):
     visit.tab.set_viewport_size(DESK)

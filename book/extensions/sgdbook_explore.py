@@ -1,5 +1,7 @@
 """Figures that move: a page with a cell tagged `explore-NAME` gets the scripts that it needs."""
 
+from pathlib import Path
+
 from docutils import nodes
 from sklearn.datasets import load_diabetes
 
