@@ -75,7 +75,7 @@ FORMS = """() => {
   const seen = (e) => e.checkVisibility({contentVisibilityAuto: true, opacityProperty: true,
     visibilityProperty: true}) && !e.closest(".toggle-hidden");
   const all = (selector) => [...article.querySelectorAll(selector)].filter(seen);
-  const pictures = all(".cell_output img, .explorable canvas");
+  const pictures = all(".cell_output img, .explore-on canvas");
   const code = all("div.highlight pre");
   return {
     picture: Math.min(...pictures.map((p) => p.getBoundingClientRect().top + scrollY)),
