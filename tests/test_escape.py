@@ -623,6 +623,52 @@ def test_an_escape_too_rare_for_the_matrix_is_refused():
         chain_escape_rate(well, 0.0, -1.6, 0.05, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("loss", "absorb", "wall", "rate", "variance"),
+    [(BOWL, 3, 9, 0.1, 0.4), (QUARTIC, 2, 5, 0.02, 0.2)],
+)
+def test_a_chain_without_a_well_before_the_wall_is_refused_after_some_rounds(
+    loss, absorb, wall, rate, variance
+):
+    with refused("wall", "well"):
+        chain_escape_rate(loss, absorb, wall, rate, variance)
+
+
+def test_random_chains_are_answered_or_refused_by_name():
+    rng = np.random.default_rng(3)
+    for _ in range(60):
+        loss = (BOWL, QUARTIC, CUBIC)[rng.integers(3)]
+        absorb, wall = rng.uniform(-4, 4, 2)
+        try:
+            told = chain_escape_rate(
+                loss, absorb, wall, 10 ** rng.uniform(-2, 0.6), 10 ** rng.uniform(-1, 2)
+            )
+        except ValueError as error:
+            assert str(error).startswith(("wall ", "variance "))  # noqa: PT017
+        else:
+            assert told > 0
+
+
+def test_the_chain_resolves_a_step_of_the_variance():
+    # The same chain with the step inside a panel, on four times as many panels: by the matrix
+    # itself, where 1/λ is the mean number of steps from the settled crowd.
+    def variance(at):
+        return np.where(at < -0.5, 3.0, 7.0)
+
+    at = np.linspace(-3.2, 1.0, 4201)
+    middle = (at[1:] + at[:-1]) / 2
+    spread = 0.1 * np.sqrt(variance(middle))[:, None]
+    goes = (middle - 0.1 * QUARTIC.gradient(middle))[:, None]
+    stay = np.diff(norm.cdf((at - goes) / spread), axis=1)
+    crowd = np.exp(-QUARTIC.value(middle) / 0.2)
+    for _ in range(400):
+        crowd = crowd @ stay
+        kept, crowd = crowd.sum(), crowd / crowd.sum()
+    want = (1 - kept) / 0.1
+    told = chain_escape_rate(QUARTIC, 1, -3.2, 0.1, variance, [-0.5])
+    assert told == pytest.approx(want, rel=1e-4)
+
+
 def test_a_chain_takes_a_variance_that_is_the_same_everywhere():
     well = Loss(x**4 / 4 - x**2 / 2, x)
     told = chain_escape_rate(well, 0.0, -3.0, 0.05, lambda at: 4.0)

@@ -559,11 +559,6 @@ def test_a_loss_that_is_unknown_or_complex_is_refused(expr):
         Loss(expr, x)
 
 
-def test_a_valley_too_narrow_for_the_grid_is_refused_and_not_misjudged():
-    with refused("exponent", "halving the grid"):
-        gibbs_density(Loss((x + y) ** 2 * 25_000 + (x - y) ** 2 / 4, (x, y)), 1.0)
-
-
 def test_bins_must_increase():
     density = gibbs_density(PARABOLA, 1.0)
     for edges in ([1.0, 0.0], [[0.0, 1.0]]):

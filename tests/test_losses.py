@@ -186,3 +186,112 @@ def test_what_a_caller_does_to_the_arrays_does_not_change_the_data():
     data[0] = 99
     for loss in (line, bowl):
         np.testing.assert_array_equal(loss.data.ravel(), [1, 2, 4])
+
+
+# What SymPy writes down and NumPy alone cannot compute.
+
+FAR = np.array([-1e4, -800.0, -40.0, 0.0, 40.0, 800.0, 1e4])
+
+
+@pytest.mark.parametrize(
+    ("expr", "value", "slope", "bend"),
+    [
+        (sp.log(1 + sp.exp(x)), np.maximum(FAR, 0) + np.log1p(np.exp(-np.abs(FAR))),
+         np.exp(np.minimum(FAR, 0)) / (1 + np.exp(-np.abs(FAR))),
+         np.exp(-np.abs(FAR)) / (1 + np.exp(-np.abs(FAR))) ** 2),
+        (sp.log(2 * sp.cosh(x)), np.abs(FAR) + np.log1p(np.exp(-2 * np.abs(FAR))), np.tanh(FAR),
+         1 - np.tanh(FAR) ** 2),
+        (-sp.log(sp.exp(-((x - 1) ** 2) / 2) + sp.exp(-((x + 1) ** 2) / 2)),
+         (np.abs(FAR) - 1) ** 2 / 2 - np.log1p(np.exp(-2 * np.abs(FAR))), FAR - np.tanh(FAR),
+         np.tanh(FAR) ** 2),
+        (1 / (1 + sp.exp(-x)), np.exp(np.minimum(FAR, 0)) / (1 + np.exp(-np.abs(FAR))),
+         np.exp(-np.abs(FAR)) / (1 + np.exp(-np.abs(FAR))) ** 2,
+         -np.tanh(FAR / 2) * np.exp(-np.abs(FAR)) / (1 + np.exp(-np.abs(FAR))) ** 2),
+    ],
+)  # fmt: skip
+def test_sums_of_exponentials_do_not_overflow(expr, value, slope, bend):
+    loss = Loss(expr, x)
+    for got, want in ((loss.value(FAR), value), (loss.gradient(FAR), slope),
+                      (loss.hessian(FAR), bend)):  # fmt: skip
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-300)
+
+
+def test_the_softmax_of_three_has_its_hessian_far_out():
+    loss = Loss(sp.log(1 + sp.exp(x) + sp.exp(y)), (x, y))
+    p = 1 / (1 + np.e)
+    np.testing.assert_allclose(loss.gradient([800.0, 801.0]), [p, 1 - p])
+    want = p * (1 - p) * np.array([[1, -1], [-1, 1]])
+    np.testing.assert_allclose(loss.hessian([800.0, 801.0]), want)
+
+
+NAMES = "pi e I E nan inf euler_gamma exp sqrt log tanh sign abs less select maximum erf lambda x0"
+
+
+@pytest.mark.parametrize("name", NAMES.split())
+def test_a_symbol_may_be_called_like_a_constant_or_a_function(name):
+    def written(s):
+        return sp.pi * s**2 + sp.E * sp.exp(s) * sp.tanh(s) + sp.sqrt(1 + s**2) * sp.Max(s, 0)
+
+    named = sp.Symbol(name, real=True)
+    odd, plain = Loss(written(named), named), Loss(written(x), x)
+    for method in ("value", "gradient", "hessian"):
+        want = getattr(plain, method)(POINTS)
+        np.testing.assert_allclose(getattr(odd, method)(POINTS), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [sp.erf(x) ** 2, sp.loggamma(x), sp.gamma(x), sp.besseli(0, x), sp.besselj(1, x), sp.Ei(x),
+     sp.LambertW(x), sp.factorial(x), sp.airyai(x), sp.Si(x), x * (1 + sp.erf(x / sp.sqrt(2))) / 2],
+)  # fmt: skip
+def test_functions_that_numpy_lacks_come_from_scipy(expr):
+    loss, at = Loss(expr, x), np.array([0.7, 1.3])
+    for k, method in enumerate((loss.value, loss.gradient, loss.hessian)):
+        want = [float(expr.diff(x, k).subs(x, sp.Rational(p, 10)).evalf(30)) for p in (7, 13)]
+        np.testing.assert_allclose(method(at), want, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("expr", "shown"),
+    [
+        (sp.li(x), "li"), (sp.hyper((1,), (2,), x), "hyper"), (sp.elliptic_k(x), "elliptic_k"),
+        (sp.Integral(sp.exp(-(y**2)), (y, 0, x)), "Integral"), (sp.DiracDelta(x), "DiracDelta"),
+        (sp.Product(x, (y, 1, 3)), "Product"), (sp.floor(x), "floor"), (sp.zeta(x), "zeta"),
+        (sp.asin(2) * x**2, "real"), (sp.sqrt(-1 - x**2), "real"), ("x**2", "x\\*\\*2"),
+        (None, "None"), (sp.Eq(x, 1), "Eq"), (sp.oo * 1, "oo"), (x > 0, "x > 0"),
+        (sp.Abs(sp.Symbol("x")), "real=True"),
+        (sp.Symbol("x") * x, "two different symbols of the name 'x'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_computed_is_refused_by_name_when_it_is_written(expr, shown):
+    plain = isinstance(expr, sp.Abs)
+    with pytest.raises(ValueError, match=f"(?s)expr.*{shown}"):
+        Loss(expr, sp.Symbol("x") if plain else x)
+
+
+def test_complex_numbers_are_no_points_and_no_data():
+    for bad in (1j, np.array([1.0 + 0j])):
+        with pytest.raises(ValueError, match="x must be real"):
+            Loss(x**2, x).gradient(bad)
+    with pytest.raises(ValueError, match="data must be real"):
+        DataLoss(x * u, x, u, [1j])
+
+
+def test_where_a_root_touches_zero_its_slope_is_zero():
+    cone = Loss(sp.sqrt(x**2 + y**2), (x, y))
+    np.testing.assert_array_equal(cone.gradient([[0.0, 0.0], [3.0, 4.0]]), [[0, 0], [0.6, 0.8]])
+    plain = sp.Symbol("z")
+    np.testing.assert_array_equal(Loss(sp.sqrt(plain**2), plain).gradient([0.0, -2.0]), [0, -1])
+    # A pole is none: 1/√(x² + y²) has no slope at 0.
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(Loss(1 / sp.sqrt(x**2 + y**2), (x, y)).gradient([0.0, 0.0])).any()
+
+
+def test_a_mean_over_many_points_taken_in_blocks_has_the_same_bits(monkeypatch):
+    loss = DataLoss((x * u + y - v) ** 2 / 2 + x**3, (x, y), (u, v), DATA)
+    line = DataLoss((x * u - v) ** 2, x, (u, v), DATA)
+    want = [f(PLANE) for f in (loss.value, loss.gradient, loss.hessian)] + [line.gradient(POINTS)]
+    monkeypatch.setattr("sgdnotes.losses._BLOCK", 30)
+    got = [f(PLANE) for f in (loss.value, loss.gradient, loss.hessian)] + [line.gradient(POINTS)]
+    for a, b in zip(want, got, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -1,15 +1,25 @@
 """Stationary laws, each found by a second route."""
 
 import itertools
+import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
 import sympy as sp
 from scipy.integrate import quad
+from scipy.special import iv
 from scipy.stats import multivariate_normal, norm
 
-from sgdnotes.losses import Loss
-from sgdnotes.theory import circulation, gibbs_density, sde_covariance, sgd_covariance
+from sgdnotes.losses import DataLoss, Loss
+from sgdnotes.theory import (
+    Density,
+    circulation,
+    gibbs_density,
+    minibatch_covariance,
+    sde_covariance,
+    sgd_covariance,
+)
 
 x, y = sp.symbols("x y", real=True)
 H = np.array([[2.0, 0.5], [0.5, 1.0]])
@@ -238,3 +248,157 @@ def test_a_bin_far_wider_than_the_density_holds_all_of_it():
     density = gibbs_density(Loss(x**2 / 2, x), 1e-4)
     np.testing.assert_allclose(density.bin_averages([-5, 5]), [0.1], rtol=1e-9)
     np.testing.assert_allclose(density.bin_averages([-10, 0, 10]), [0.05, 0.05], rtol=1e-9)
+
+
+# Any scale.
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("rate", [1e-15, 1e-8, 0.1])
+def test_covariances_keep_their_digits_at_any_scale(momentum, rate):
+    def law(h):
+        below = h * (1 - momentum) * (2 - rate * h / (1 + momentum))
+        return rate * (1.0 / below)
+
+    assert sgd_covariance(1.0, 1.0, rate, 1, momentum) == pytest.approx(law(1.0), rel=1e-12)
+    flat = sgd_covariance(np.diag([1.0, 1e-12]), np.eye(2), rate, 1, momentum)
+    assert flat[1, 1] == pytest.approx(law(1e-12), rel=1e-12)
+    # Two examples with the same curvature: the noise does not depend on the place.
+    same = minibatch_covariance([1.0, 1.0], [1.0, -1.0], rate, 1, momentum)
+    assert same == pytest.approx(law(1.0), rel=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.7])
+def test_minibatch_covariance_of_three_examples_is_the_fixed_point(momentum):
+    rng = np.random.default_rng(3)
+    a, g = rng.normal(size=(3, 2, 2)), rng.normal(size=(3, 2))
+    bends, pulls, rate, batch = a @ a.swapaxes(1, 2) + np.eye(2), g - g.mean(0), 0.05, 2
+    moments = np.zeros((4, 4))
+    # Every one of the nine batches of two, one step each, over and over.
+    pairs = list(itertools.product(range(3), repeat=batch))
+    moves, kicks = [], []
+    for pair in pairs:
+        h, pull = bends[list(pair)].mean(0), pulls[list(pair)].mean(0)
+        moves.append(np.block([[np.eye(2) - rate * h, -momentum * np.eye(2)],
+                               [rate * h, momentum * np.eye(2)]]))  # fmt: skip
+        kicks.append(rate * np.concatenate([-pull, pull]))
+    mean = np.zeros(4)
+    for _ in range(3000):
+        after = sum(m @ moments @ m.T + np.outer(m @ mean, k) + np.outer(k, m @ mean)
+                    + np.outer(k, k) for m, k in zip(moves, kicks, strict=True))  # fmt: skip
+        mean = sum(m @ mean + k for m, k in zip(moves, kicks, strict=True)) / 9
+        moments = after / 9
+    got = minibatch_covariance(bends, pulls, rate, batch, momentum)
+    np.testing.assert_allclose(got, moments[:2, :2], rtol=1e-9)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_minibatches_settle_up_to_the_rate_at_which_the_second_moment_grows(momentum):
+    bends, pulls = np.array([0.5, 1.5]), np.array([1.0, -1.0])
+
+    def growth(rate):
+        moves = [np.array([[1 - rate * h, -momentum], [rate * h, momentum]]) for h in bends]
+        return np.abs(np.linalg.eigvals(sum(np.kron(m, m) for m in moves) / 2)).max()
+
+    low, high = 0.01, 2 * (1 + momentum)
+    for _ in range(60):
+        low, high = (
+            ((low + high) / 2, high) if growth((low + high) / 2) < 1 else (low, (low + high) / 2)
+        )
+    assert minibatch_covariance(bends, pulls, 0.999 * low, 1, momentum) > 0
+    with pytest.raises(ValueError, match="grows without bound"):
+        minibatch_covariance(bends, pulls, 1.001 * low, 1, momentum)
+
+
+@pytest.mark.parametrize("bad", [1j, "1", None, x])
+def test_what_is_no_real_number_is_refused_by_name(bad):
+    with pytest.raises(ValueError, match="learning_rate"):
+        sde_covariance(H, SIGMA, bad)
+    with pytest.raises(ValueError, match="hessian"):
+        sgd_covariance(bad, 1.0, 0.1)
+    with pytest.raises(ValueError, match="temperature"):
+        gibbs_density(Loss(x**2, x), bad)
+
+
+# Jumps, walls, funnels, valleys, circles.
+
+
+@pytest.mark.parametrize("at", [0.0, 0.3137, -7.5, 1e3])
+def test_a_hard_wall_is_met_to_the_accuracy_of_the_rest(at):
+    density = gibbs_density(Loss(sp.Piecewise((x - at, x > at), (sp.oo, True)), x), 1.0)
+    assert density.normalisation == pytest.approx(1, rel=1e-9)
+    assert density.expectation(lambda p: p) == pytest.approx(at + 1, rel=1e-9)
+
+
+def test_a_step_of_the_loss_is_met_to_the_accuracy_of_the_rest():
+    loss = Loss(x**2 / 2 + sp.Piecewise((3, x > sp.Rational(2, 5)), (0, True)), x)
+    want = np.sqrt(2 * np.pi) * (norm.cdf(0.4) + np.exp(-3) * norm.sf(0.4))
+    assert gibbs_density(loss, 1.0).normalisation == pytest.approx(want, rel=1e-9)
+
+
+def test_a_funnel_is_integrated_and_its_zero_times_infinity_is_no_nan():
+    for wide in (1, 3):
+        funnel = Loss(x**2 / (2 * wide**2) + y**2 * sp.exp(-x) / 2 + x / 2, (x, y))
+        z = gibbs_density(funnel, 1.0).normalisation
+        assert z == pytest.approx(2 * np.pi * wide, rel=1e-7)
+
+
+@pytest.mark.parametrize(("temperature", "rel"), [(1.0, 1e-9), (20.0, 3e-6)])
+def test_rosenbrocks_valley_has_its_volume(temperature, rel):
+    loss = Loss((1 - x) ** 2 + 100 * (y - x**2) ** 2, (x, y))
+    z = gibbs_density(loss, temperature).normalisation
+    assert z == pytest.approx(np.pi * temperature / 10, rel=rel)
+
+
+def test_a_valley_three_hundred_times_longer_than_wide_has_its_volume():
+    loss = Loss((x + y) ** 2 * 25_000 + (x - y) ** 2 / 4, (x, y))
+    assert gibbs_density(loss, 1.0).normalisation == pytest.approx(
+        np.pi / np.sqrt(25_000), rel=1e-6
+    )
+
+
+def test_the_deepest_well_is_found_where_a_search_from_the_grid_leads_to_it():
+    far = sp.exp(30) * sp.exp(-((x - 3) ** 2 + (y - 1) ** 2) / 2 * 10_000)
+    loss = Loss(-sp.log(sp.exp(-(x**2 + y**2) / 2) + far), (x, y))
+    want = np.log(2 * np.pi * (1 + np.exp(30) * 1e-4))
+    assert gibbs_density(loss, 1.0).log_normalisation == pytest.approx(want, rel=1e-9)
+
+
+def test_a_periodic_coordinate_lives_on_a_circle():
+    bessel = 2 * np.pi * iv(0, 2)
+    one = gibbs_density(Loss(sp.cos(x), x), 0.5, period=2 * np.pi)
+    assert one.normalisation == pytest.approx(bessel, rel=1e-12)
+    assert one(0.3) == pytest.approx(one(0.3 + 2 * np.pi))
+    tube = gibbs_density(Loss(sp.cos(x) + y**2 / 2, (x, y)), 0.5, period=(2 * np.pi, None))
+    assert tube.normalisation == pytest.approx(bessel * np.sqrt(np.pi), rel=1e-9)
+    for bad in (3.0, (2 * np.pi, None), -1.0):
+        with pytest.raises(ValueError, match="period"):
+            gibbs_density(Loss(sp.cos(x), x), 0.5, period=bad)
+
+
+def test_a_posterior_of_hundreds_of_data_in_the_plane_fits_in_half_a_gigabyte():
+    rng, (u, v) = np.random.default_rng(0), sp.symbols("u v", real=True)
+    data = rng.normal(size=(200, 2))
+    loss = DataLoss((x * u + y - v) ** 2 / 2, (x, y), (u, v), data)
+    tracemalloc.start()
+    z = gibbs_density(loss, 0.1).normalisation
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    design = np.c_[data[:, 0], np.ones(200)]
+    _, rest, *_ = np.linalg.lstsq(design, data[:, 1])
+    curved = design.T @ design / 200
+    want = 2 * np.pi * 0.1 / np.sqrt(np.linalg.det(curved)) * np.exp(-rest[0] / 400 / 0.1)
+    assert z == pytest.approx(want, rel=1e-8)
+    assert peak < 500e6
+
+
+def test_a_density_survives_pickling():
+    density = gibbs_density(Loss(x**4 - x, x), 0.3)
+    again = pickle.loads(pickle.dumps(density))
+    assert again(0.2) == density(0.2)
+    assert again.normalisation == density.normalisation
+
+
+def test_a_density_has_one_dimension_or_two():
+    with pytest.raises(ValueError, match="dimension"):
+        Density(lambda p: -(p**2), 3)

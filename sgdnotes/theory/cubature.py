@@ -12,8 +12,8 @@ __all__ = ["Cells"]
 
 _NODES = {1: 20, 2: 10}  # Gauss-Legendre, along each side of a cell
 _FINE = {1: 1e-11, 2: 1e-7}  # the last terms of the polynomials, as a part of the mass
-_ROUGH = {1: 1e-6, 2: 1e-4}  # more than that is refused
-_MOST = {1: 2_000_000, 2: 5_000_000}  # points
+_ROUGH = {1: 1e-6, 2: 1e-3}  # more than that is refused
+_MOST = {1: 1_000_000, 2: 4_000_000}  # points
 _BLOCK = 2**19  # points at once
 
 
@@ -26,8 +26,9 @@ class Cells:
         The logarithm of the density, of points (m,) or (m, d).
     low, high : (m, d) arrays
         The first cells, in u.
-    peaks : (k, d) array
-        Places, in u, whose height some node must reach.
+    seen : (k, d) array
+        Places, in u, where the density is not small: in each cell some node
+        must come as high as these.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Cells:
         If the cells become too many.
     """
 
-    def __init__(self, exponent: Callable, low, high, peaks):
+    def __init__(self, exponent: Callable, low, high, seen):
         self._exponent, self._d = exponent, low.shape[1]
         rule = legendre.leggauss(_NODES[self._d])
         self._nodes = np.array(list(itertools.product(rule[0], repeat=self._d)))
@@ -53,33 +54,46 @@ class Cells:
         # The last two coefficients of the polynomial through the nodes.
         ends = legendre.legvander(rule[0], n - 1)[:, -2:]
         self._last = ends * rule[1][:, None] * (2 * np.arange(n - 2, n) + 1) / 2
-        peak_logs = self._logs(peaks)
+        # A hair to each side: a place on the edge of two cells belongs to both.
+        hairs = np.array(list(itertools.product((-1e-9, 1e-9), repeat=self._d)))
+        seen = np.concatenate([seen + hair * (1 + np.abs(seen)) for hair in hairs])
+        home = _homes(low, high, seen)
+        seen, home = seen[home >= 0], home[home >= 0]
+        seen_logs = self._logs(seen)
         logs = self._in_cells(low, high)
         while True:
-            top = max(logs.max(), peak_logs.max(initial=-np.inf))
-            tails = self._tails(np.exp(logs - top), low, high)
-            mass = (np.exp(logs - top) @ self._weights * np.prod(high - low, axis=1)).sum()
-            unseen = self._unseen(low, high, logs, peaks, peak_logs)
-            narrow = (high - low).max(1) <= 8 * np.spacing(np.abs(low).max(1) + 1e-8)
-            error = tails.sum(1) * ~narrow
-            split = (error > _FINE[self._d] * mass / len(low)) | unseen & ~narrow
+            top = max(logs.max(), seen_logs.max(initial=-np.inf))
+            values = np.exp(np.maximum(logs - top, -700))
+            volume = np.prod(high - low, axis=1)
+            masses = values @ self._weights * volume
+            tails = self._tails(values) * volume[:, None]
+            # Rounding of the exponent, and of u where the density is steep.
+            steps = 8 * np.spacing(np.abs(low).max(1) + 1e-8) / (high - low).min(1)
+            noise = 4e-15 * (1 + np.abs(np.maximum(logs.max(1), top - 700))) + steps
+            error = np.where(tails.sum(1) > noise * values.max(1) * volume, tails.sum(1), 0)
+            highest = np.full(len(low), -np.inf)
+            np.maximum.at(highest, home, seen_logs)
+            unseen = (highest > logs.max(1) + 1) & (steps < 1)
+            split = (error > _FINE[self._d] * masses.sum() / len(low)) | unseen
             if not split.any() or logs.size + split.sum() * len(self._weights) > _MOST[self._d]:
                 break
             axis = np.where(unseen[:, None], high - low, tails)[split].argmax(1)
-            halves = _halves(low[split], high[split], axis)
+            rows = np.flatnonzero(split)
+            middle = (low + high)[rows, axis] / 2
+            home = _moved(home, split, seen, middle, axis)
+            halves = _halves(low[rows], high[rows], middle, axis)
             logs = np.concatenate([logs[~split], self._in_cells(*halves)])
             low = np.concatenate([low[~split], halves[0]])
             high = np.concatenate([high[~split], halves[1]])
-        if unseen.any() or not error.sum() <= _ROUGH[self._d] * mass:
+        if unseen.any() or not error.sum() <= _ROUGH[self._d] * masses.sum():
             raise ValueError(
                 f"exponent must be smoother or wider: {logs.size} points leave an error of "
-                f"{error.sum() / mass:.1g} of Z; better scaled parameters or another temperature "
-                "may do"
+                f"{error.sum() / masses.sum():.1g} of Z; better scaled parameters or another "
+                "temperature may do"
             )
         self.low, self.high, self.top = low, high, float(top)
         self.points = self._x(self._places(low, high))
-        volume = np.prod(high - low, axis=1)[:, None]
-        self.mass = (np.exp(logs - top) * self._weights * volume).ravel()
+        self.mass = (values * self._weights * volume[:, None]).ravel()
 
     def _places(self, low, high):
         middle, half = (low + high) / 2, (high - low) / 2
@@ -99,27 +113,41 @@ class Cells:
             [self._logs(self._places(*pair)).reshape(-1, len(self._weights)) for pair in pairs]
         )
 
-    def _tails(self, values, low, high):
-        """The last terms along each axis, times the volume: (m, d)."""
+    def _tails(self, values):
+        """The last terms along each axis: (m, d)."""
         cube = values.reshape(-1, *[_NODES[self._d]] * self._d)
         tails = []
         for axis in range(1, self._d + 1):
             terms = np.abs(np.moveaxis(cube, axis, -1) @ self._last).sum(-1)
             tails.append(terms.reshape(len(values), -1).mean(1))
-        return np.stack(tails, axis=1) * np.prod(high - low, axis=1)[:, None]
-
-    def _unseen(self, low, high, logs, peaks, heights):
-        """Cells with a peak that stands more than 1 above all their nodes."""
-        found, highest = np.zeros(len(low), dtype=bool), logs.max(1)
-        for peak, height in zip(peaks, heights, strict=True):
-            found |= ((low <= peak) & (peak <= high)).all(1) & (height > highest + 1)
-        return found
+        return np.stack(tails, axis=1)
 
 
-def _halves(low, high, axis):
+def _homes(low, high, seen):
+    """The cell in which each place lies, or −1; the cells are those of a grid, in its order."""
+    home = np.zeros(len(seen), dtype=int)
+    for axis in range(low.shape[1]):
+        edges = np.unique(low[:, axis])
+        at = np.searchsorted(edges, seen[:, axis], side="right") - 1
+        home = home * len(edges) + np.maximum(at, 0)
+    inside = ((low[home] <= seen) & (seen <= high[home])).all(1)
+    return np.where(inside, home, -1)
+
+
+def _moved(home, split, seen, middle, axis):
+    """The new cells of the places, when cells are cut: kept ones, lower and upper halves."""
+    rank = np.cumsum(split) - 1
+    cut = split[home]
+    which = rank[home[cut]]
+    upper = seen[cut, axis[which]] > middle[which]
+    moved = (np.cumsum(~split) - 1)[home]
+    moved[cut] = (~split).sum() + which + upper * split.sum()
+    return moved
+
+
+def _halves(low, high, middle, axis):
     """Each cell cut in two along its axis."""
     rows = np.arange(len(low))
-    middle = (low + high)[rows, axis] / 2
     below, above = high.copy(), low.copy()
     below[rows, axis] = above[rows, axis] = middle
     return np.concatenate([low, above]), np.concatenate([below, high])

@@ -49,9 +49,9 @@ class Density:
     Notes
     -----
     Cells are halved until the density is a polynomial in each: to 10⁻¹¹ of Z
-    on a line, jumps and hard walls included, and to 10⁻⁷ in the plane. What
-    five million points in the plane leave rougher than 10⁻⁴ is refused; a jump
-    along a curve comes near to that.
+    on a line, jumps and hard walls included, and to 10⁻⁷ in the plane. A jump
+    along a curve in the plane is met to about 10⁻⁴; what four million points
+    leave rougher than 10⁻³ is refused.
 
     The mass is looked for on a grid of step 2·10⁻⁴ near the origin in one
     dimension and 0.05 in two, growing in proportion to the distance, and from
@@ -65,10 +65,10 @@ class Density:
             raise ValueError(f"dimension must be 1 or 2, got {dimension!r}")
         self._exponent = exponent
         self.dimension = dimension
-        boxes, peaks = boxes_of_mass(exponent, dimension, period)
+        boxes, seen = boxes_of_mass(exponent, dimension, period)
         corners = [_split(box, _CELLS[dimension]) for box in boxes]
         low, high = (np.concatenate(part) for part in zip(*corners, strict=True))
-        cells = Cells(lambda x: number(exponent, x), low, high, peaks)
+        cells = Cells(lambda x: number(exponent, x), low, high, seen)
         total = cells.mass.sum()
         self._points, self._mass = cells.points, cells.mass / total
         self._cuts = np.sinh(np.unique([cells.low, cells.high]))

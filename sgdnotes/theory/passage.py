@@ -7,6 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.polynomial import legendre
 
+from sgdnotes.theory.bounds import bounds
+
 __all__ = ["Interval"]
 
 _CELLS = 100  # at least so many between two marks
@@ -134,7 +136,8 @@ def _cumulated(logs, half):
 def _cells(energy, marks):
     """Edges through the marks, and L/T at the nodes of each cell.
 
-    In a cell L/T is smooth and changes by 2 at most.
+    In a cell L/T is smooth and changes by 2 at most, and what bounds of the
+    loss are known leave no room for a pit or a spike between the nodes.
     """
     edges = np.concatenate([np.linspace(a, b, _CELLS + 1) for a, b in pairwise(marks)])
     reach = marks[-1] - marks[0]
@@ -151,9 +154,20 @@ def _cells(energy, marks):
         off = np.abs(inside @ _TO_ENDS - ends).max(1)
         rough = off > 1e-8 + 1e-11 * np.abs(all_of_it).max(1)
         rough &= width > 1e-9 * reach
-        if not (steep | rough).any():
+        hidden = _hidden(energy, edges, lowest, highest) & (width > 1e-9 * reach)
+        if not (steep | rough | hidden).any():
             return edges, inside
         jumps = width <= np.maximum(4 * np.spacing(np.abs(middles)), 1e-30 * reach)
         if len(edges) > _MOST_CELLS or (steep & jumps).any():
             raise ValueError("loss must be continuous, and temperature not so small")
-        edges = np.append(edges, middles[steep | rough])
+        edges = np.append(edges, middles[steep | rough | hidden])
+
+
+def _hidden(energy, edges, lowest, highest):
+    """Cells in which L/T might be lower or higher by 1 than at any of its nodes."""
+    found = bounds(energy.loss, edges[:-1], edges[1:])
+    if found is None:
+        return np.zeros(len(lowest), dtype=bool)
+    least, most = (part / energy.temperature for part in found)
+    slack = 1 + 1e-12 * np.abs(highest)
+    return (lowest - least > slack) | (most - highest > slack)

@@ -13,9 +13,11 @@ __all__ = ["boxes_of_mass", "number"]
 # ends, and a tail that falls off like a power of x is smooth in u.
 _REACH = 21.0  # sinh(21) is 6.6e8
 _SCAN = {1: 200_001, 2: 801}  # points along each axis
+_CLOSER = {1: 801, 2: 201}
+_SEEN = 30.0  # how far below the top a point of the grid still counts
 _TAIL = 80.0  # a box ends where the density has fallen by e^-80
 _CLIMBERS = 500  # local maxima of the scan from which a search climbs on
-_HALVINGS = 44
+_HALVINGS = 22
 
 
 def number(exponent: Callable, x) -> np.ndarray:
@@ -49,8 +51,9 @@ def boxes_of_mass(exponent: Callable, dimension: int, period=None):
     Returns
     -------
     boxes : list of lists of d pairs (low, high), in u
-    peaks : (k, d) array
-        Local maxima, in u.
+    seen : (k, d) array
+        The local maxima, and all points of the last grid where the density is
+        not small, in u.
 
     Raises
     ------
@@ -81,15 +84,19 @@ def boxes_of_mass(exponent: Callable, dimension: int, period=None):
         last = len(axes[0]) - 1
         boxes = [[(axes[0][max(r[0] - 1, 0)], axes[0][min(r[-1] + 1, last)])] for r in runs]
     for _ in range(4):
-        closer = []
+        closer, seen = [], [peaks]
         for box in boxes:
-            axes, logs = _scan(exponent, box, 801)
+            axes, logs = _scan(exponent, box, _CLOSER[dimension])
             top = max(top, logs.max())
-            seen = _marked(axes, logs >= top - _TAIL, peaks)
-            if seen.any():
-                closer.append(_hull(axes, seen))
+            inside = _marked(axes, logs >= top - _TAIL, peaks)
+            if inside.any():
+                closer.append(_hull(axes, inside))
+            index = np.argwhere(logs >= top - _SEEN)
+            seen.append(_places(axes, index))
         boxes = closer
-    return _apart(boxes) if dimension == 1 else boxes, peaks
+    if dimension == 2:
+        seen += [ridge[tall >= top - _SEEN] for ridge, tall in _ridges(exponent, axes, logs)]
+    return _apart(boxes) if dimension == 1 else boxes, np.concatenate(seen)
 
 
 def _scan(exponent, box, size):
@@ -111,34 +118,52 @@ def _climbed(exponent, axes, logs):
         summit &= inner >= logs[tuple(slice(1 + k, len(logs) - 1 + k) for k in s)]
     index = np.argwhere(summit) + 1
     index = index[np.argsort(-logs[tuple(index.T)], kind="stable")[:_CLIMBERS]]
-    at = np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
-    high = logs[tuple(index.T)]
+    at, high = _places(axes, index), logs[tuple(index.T)]
     if not len(at):
         return at, high
     size = np.array([axis[1] - axis[0] for axis in axes])
-    late = high
-    for halving in range(1, _HALVINGS + 1):
-        for _ in range(2):
-            tried = np.sinh(at[:, None] + size * 0.5**halving * np.array(steps))
-            values = number(exponent, tried[..., 0] if d == 1 else tried)
-            best = values.argmax(1)
-            better = values.max(1) > high
-            at = np.where(better[:, None], at + size * 0.5**halving * np.array(steps)[best], at)
-            high = np.where(better, values.max(1), high)
-        if halving == _HALVINGS // 2:
-            late = high
+    at, late = _climb(exponent, at, high, size, steps)
+    at, high = _climb(exponent, at, late, size * 0.5**_HALVINGS, steps)
     # At a maximum each closer look finds less that is new; at a pole, more.
     if (high - late)[high >= high.max() - _TAIL].max() > 0.1:
         raise ValueError("loss must be finite below: it falls without end at some point")
     return at, high
 
 
+def _ridges(exponent, axes, logs):
+    """The highest place on each line of the grid, along each of its axes in turn."""
+    for axis, step in enumerate(((1, 0), (0, 1))):
+        best = logs.argmax(axis)
+        index = np.stack([best, np.arange(len(best))][:: 1 if axis == 0 else -1], axis=1)
+        size = np.array([a[1] - a[0] for a in axes])
+        at, high = _places(axes, index), logs.max(axis)
+        yield _climb(exponent, at, high, size, [step, (-step[0], -step[1])])
+
+
+def _climb(exponent, at, high, size, steps):
+    """Up from each place, by steps that are halved where none leads up."""
+    for halving in range(1, _HALVINGS + 1):
+        moves = size * 0.5**halving * np.array(steps)
+        for _ in range(2):
+            tried = np.sinh(at[:, None] + moves)
+            values = number(exponent, tried[..., 0] if at.shape[1] == 1 else tried)
+            better = (values.max(1) > high)[:, None]
+            at = np.where(better, at + moves[values.argmax(1)], at)
+            high = np.maximum(high, values.max(1))
+    return at, high
+
+
+def _places(axes, index):
+    return np.stack([axis[i] for axis, i in zip(axes, index.T, strict=True)], axis=1)
+
+
 def _marked(axes, inside, peaks):
     """The grid points inside, and those nearest to a peak in the grid's box."""
     inside = inside.copy()
-    for peak in peaks:
-        if all(axis[0] <= p <= axis[-1] for axis, p in zip(axes, peak, strict=True)):
-            inside[tuple(np.abs(a - p).argmin() for a, p in zip(axes, peak, strict=True))] = True
+    low, high = (np.array([axis[end] for axis in axes]) for end in (0, -1))
+    within = peaks[((low <= peaks) & (peaks <= high)).all(1)]
+    index = np.rint((within - low) / (high - low) * (np.array(inside.shape) - 1)).astype(int)
+    inside[tuple(index.T)] = True
     return inside
 
 
