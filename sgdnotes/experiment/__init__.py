@@ -2,7 +2,7 @@
 
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.adaptive import Adam, RMSProp
-from sgdnotes.experiment.block import Diverged
+from sgdnotes.experiment.domain import Diverged, LeftDomain
 from sgdnotes.experiment.dynamics import SGD, Langevin, TorchSGD
 from sgdnotes.experiment.epochs import Epochs
 from sgdnotes.experiment.estimate import Estimate, UpperBound
@@ -25,6 +25,7 @@ __all__ = [
     "Estimate",
     "Gaussian",
     "Langevin",
+    "LeftDomain",
     "MiniBatch",
     "RMSProp",
     "Run",
