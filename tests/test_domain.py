@@ -80,12 +80,12 @@ def test_absorption_at_the_end_of_the_domain_is_no_fault():
 
 @pytest.mark.parametrize("noise", [MiniBatch(), Epochs(), Gaussian(1.0)])
 def test_a_loss_of_data_is_looked_at_too(noise):
-    # Waiting times whose mean x is fitted: log x has an end, its derivative has none.
+    # Waiting times whose rate x is fitted: log x has an end, its derivative has none.
     data = np.random.default_rng(1).exponential(size=40)
-    loss = DataLoss(sp.log(x) + u / x, x, u, data)
-    told = {"start": 0.5, "chains": 50, "steps": 300, "rng": 1}
+    loss = DataLoss(u * x - 2 * sp.log(x), x, u, data)
+    told = {"start": 1.0, "chains": 50, "steps": 300, "rng": 1}
     with pytest.raises(LeftDomain, match=r"the loss is nan at -\d"):
-        simulate(SGD(0.3), loss, noise, **told)
+        simulate(SGD(0.9), loss, noise, **told)
 
 
 @pytest.mark.parametrize("steps", [5, 300])

@@ -53,10 +53,9 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("after", [1, 200])
 @pytest.mark.parametrize("threads", ["1", "5", "pool"])
 def test_ctrl_c_lets_no_block_take_more_than_a_few_steps(threads, after):
-    run = subprocess.Popen(
-        [sys.executable, "-c", LONG, threads, str(after)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
+    command = [sys.executable, "-c", LONG, threads, str(after)]
+    pipe = subprocess.PIPE
+    run = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
     # The run itself would take hours.
     with_patience = threading.Timer(60, run.kill)
     with_patience.start()

@@ -9,7 +9,7 @@ import numpy as np
 
 from sgdnotes.experiment.noise import draws_batches
 
-__all__ = ["CHECK", "Diverged", "LeftDomain", "Watch", "WatchedStep"]
+__all__ = ["CHECK", "Diverged", "LeftDomain", "Watch", "WatchedStep", "overflowed"]
 
 CHECK = 32  # steps between two looks
 _FEW = 2**20  # values of a DataLoss that are laid out at a time
