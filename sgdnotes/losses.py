@@ -241,7 +241,7 @@ class DataLoss(_Symbolic):
         """
         columns = self._columns(x)
         # A row an example, a column a chain: sums over rows run along the memory.
-        index = np.asarray(index).T
+        index = np.asarray(index, dtype=np.intp).T
         data = [column.take(index) for column in self.data.T]
         values = self._gradient(*columns, *data)
         # What no example enters is its own mean.

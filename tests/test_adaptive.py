@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes.experiment import Adam, Diverged, Gaussian, MiniBatch, RMSProp, TwoPoint, simulate
+from sgdnotes.experiment import Adam, Gaussian, LeftDomain, MiniBatch, RMSProp, TwoPoint, simulate
 from sgdnotes.losses import DataLoss, Loss
 
 x, y, u = sp.symbols("x y u", real=True)
@@ -157,7 +157,7 @@ def test_absorbed_chains_take_their_memory_with_them(kind):
 def test_a_gradient_that_vanishes_needs_an_epsilon():
     told = {"start": 0.0, "chains": 4, "steps": 3, "rng": 1}
     assert (simulate(Adam(), PARABOLA, Gaussian(0.0), **told).samples == 0).all()
-    with pytest.raises(Diverged):
+    with pytest.raises(LeftDomain, match="what the update divides by"):
         simulate(Adam(epsilon=0.0), PARABOLA, Gaussian(0.0), **told)
 
 

@@ -323,3 +323,34 @@ def test_random_points_obey_the_symbol(allowed):
     }[next(iter(allowed))]  # fmt: skip
     with pytest.raises(ClaimFailed, match="not rejected"):
         claim("B1").exact(k, k, rival=same)
+
+
+# Each of two nets alone: what only it would catch.
+
+
+def test_measured_refuses_many_values_that_are_all_off_the_same_way():
+    off = Estimate(np.full(16, 1.0), np.full(16, 0.01))
+    # No single z is above 4; of 16 values the root mean square may be 1 + 3/4.
+    for z, held in ((1.7, True), (1.8, False), (3.9, False)):
+        expected = np.full(16, 1.0 + 0.01 * z)
+        if held:
+            assert claim("S0.21").measured(off, expected).kind == "measured"
+        else:
+            with pytest.raises(ClaimFailed, match=r"root mean square of z is .* > 1\.75"):
+                claim("S0.21").measured(off, expected)
+    # A single value has the limit of a single z, and four have 1 + 3/2.
+    assert claim("S0.21").measured(ONE, 1.039).kind == "measured"
+    with pytest.raises(ClaimFailed, match=r"> 2\.50"):
+        claim("S0.21").measured(Estimate(np.ones(4), np.full(4, 0.01)), np.full(4, 1.026))
+
+
+def test_exact_compares_numbers_even_where_the_symbols_agree(monkeypatch):
+    monkeypatch.setattr(sp, "simplify", lambda expression: sp.S.Zero)
+    with pytest.raises(ClaimFailed, match="differ by"):
+        claim("S0.21").exact(x, 2 * x)
+
+
+def test_exact_refuses_what_agrees_in_numbers_but_does_not_simplify_to_zero():
+    # 10^-40 is nothing in the digits that are compared, and is not zero.
+    with pytest.raises(ClaimFailed, match="simplifies to"):
+        claim("S0.21").exact(x + sp.Rational(1, 10**40), x)

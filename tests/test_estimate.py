@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from sgdnotes.experiment import Estimate
-from sgdnotes.experiment.estimate import covariance, density, jackknife, mean, slope, variance
+from sgdnotes.experiment import Estimate, UpperBound
+from sgdnotes.experiment.estimate import (
+    covariance,
+    density,
+    event_rate,
+    jackknife,
+    mean,
+    slope,
+    variance,
+)
 
 REPETITIONS = 1_000
 
@@ -169,3 +177,55 @@ def test_the_variance_of_coins_has_an_error_though_their_squares_have_no_spread(
     flips = np.random.default_rng(1).choice([-1.0, 1.0], (1000, 2000))
     assert np.sqrt(np.mean(variance(flips).z(1.0) ** 2)) < 2
     assert covariance(coins[:, None]).standard_error[0, 0] == pytest.approx(found.standard_error)
+
+
+# What is asked of an estimate and of a bound alike.
+
+
+def test_an_estimate_and_a_bound_answer_the_same_questions():
+    seen, unseen = event_rate(np.array([3, -1, -1, 5]), 10), event_rate(np.full(4, -1), 10)
+    assert isinstance(seen, Estimate)
+    assert isinstance(unseen, UpperBound)
+    for rate in (seen, unseen):
+        assert rate.excludes(10.0)
+        assert not rate.excludes(0.06)
+        assert rate.z(0.08) <= 0 < rate.value
+        assert rate.scaled(2.0).value == 2 * rate.value
+        assert rate.z(0.5, bias=0.4) > rate.z(0.5)
+    assert unseen.scaled(2.0) == UpperBound(2 * unseen.value, unseen.confidence)
+
+
+def test_an_estimate_excludes_what_is_more_than_four_errors_away():
+    both = Estimate([1.0, 1.0], [0.1, 0.3])
+    assert both.excludes(1.5).tolist() == [True, False]
+    assert not Estimate(1.0, 0.1).excludes(1.39)
+    assert Estimate(1.0, 0.1).excludes(0.59)
+
+
+def test_the_z_of_a_bound_is_the_signed_root_of_the_deviance_of_no_events():
+    bound = event_rate(np.full(4, -1), 10)  # nothing in the time 40
+    for rate in (0.0, 0.01, 0.3):
+        # 2 ln of the chance of nothing at the best rate, 0, over that at this one.
+        assert bound.z(rate) == pytest.approx(-np.sqrt(2 * 40 * rate))
+        assert bound.scaled(3.0).z(3 * rate) == pytest.approx(bound.z(rate))
+    assert bound.z(0.3, bias=0.1) == pytest.approx(bound.z(0.2))
+    assert bound.z(0.3, bias=0.4) == 0.0
+
+
+def test_estimates_are_equal_if_their_numbers_are_and_can_stand_in_a_set():
+    one, same, other = (Estimate([1.0, 2.0], [0.1, error]) for error in (0.1, 0.1, 0.2))
+    assert one == same
+    assert one != other
+    assert one != 1.0
+    assert len({one, same, other, Estimate(1.0, 0.1), Estimate(1, 0.1)}) == 3
+    assert Estimate([1.0], [0.1]) != Estimate(1.0, 0.1)
+    assert Estimate(0.0, 0.1) == Estimate(-0.0, 0.1)
+    assert hash(Estimate(0.0, 0.1)) == hash(Estimate(-0.0, 0.1))
+
+
+@pytest.mark.parametrize("size", [1e-160, 1.0, 1e160])
+def test_a_slope_has_the_scale_of_its_values(size):
+    y = Estimate(size * np.array([1.0, 3.0, 5.0]), size * np.array([0.1, 0.2, 0.1]))
+    found = slope([0.0, 1.0, 2.0], y)
+    assert found.value / size == pytest.approx(2.0, rel=1e-12)
+    assert found.standard_error / size == pytest.approx(0.1 / np.sqrt(2), rel=1e-12)

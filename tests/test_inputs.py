@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from sgdnotes.experiment import (
     SGD,
+    Adam,
     Gaussian,
     Langevin,
     MiniBatch,
+    RMSProp,
     StateDependent,
+    TorchSGD,
     TwoPoint,
     Uniform,
     estimate,
@@ -564,3 +567,97 @@ def test_bins_must_increase():
     for edges in ([1.0, 0.0], [[0.0, 1.0]]):
         with refused("edges", "increase"):
             density.bin_averages(edges)
+
+
+# What is no number, no loss, no noise.
+
+NO_NUMBERS = [None, "1", 1 + 2j, sp.I, sp.Symbol("z"), [1.0, "a"], np.ma.array([0.1], mask=[1])]
+NUMBERS = [
+    ("learning_rate", lambda v: SGD(v)),
+    ("momentum", lambda v: SGD(0.1, momentum=v)),
+    ("batch_size", lambda v: SGD(0.1, batch_size=v)),
+    ("weight_decay", lambda v: TorchSGD(0.1, weight_decay=v)),
+    ("window", lambda v: RMSProp(0.1, window=v)),
+    ("epsilon", lambda v: Adam(0.1, epsilon=v)),
+    ("temperature", lambda v: Langevin(v, 0.1)),
+    ("time_step", lambda v: Langevin(0.1, v)),
+    ("covariance", lambda v: Gaussian(v)),
+    ("standard_deviation", lambda v: TwoPoint(v)),
+    ("variance", lambda v: run(noise=StateDependent(lambda p: v))),
+    ("start", lambda v: run(start=v)),
+    ("chains", lambda v: run(chains=v)),
+    ("steps", lambda v: run(steps=v)),
+    ("value", lambda v: estimate.Estimate(v, 1.0)),
+    ("standard_error", lambda v: estimate.Estimate(1.0, v)),
+    ("expected", lambda v: estimate.Estimate(1.0, 1.0).z(v)),
+    ("samples", lambda v: estimate.mean(v)),
+    ("x", lambda v: estimate.slope(v, estimate.Estimate(np.ones(3), np.ones(3)))),
+    ("value", lambda v: estimate.UpperBound(v, 0.95)),
+    ("confidence", lambda v: estimate.UpperBound(1.0, v)),
+    ("time_step", lambda v: estimate.event_rate(np.array([1]), 1, time_step=v)),
+]
+
+
+@pytest.mark.parametrize("bad", NO_NUMBERS, ids=str)
+@pytest.mark.parametrize(("name", "use"), NUMBERS)
+def test_what_is_not_of_real_numbers_is_refused_by_the_arguments_name(name, use, bad):
+    with refused(name, ""):
+        use(bad)
+
+
+@pytest.mark.parametrize(("name", "use"), NUMBERS[:14])
+def test_a_number_of_sympy_is_a_number(name, use):
+    use(sp.Integer(1) if name in ("batch_size", "window", "chains", "steps") else sp.Rational(1, 3))
+
+
+def test_a_rate_of_sympy_gives_the_bits_of_its_float():
+    one, other = run(dynamics=SGD(sp.Rational(1, 10))), run(dynamics=SGD(0.1))
+    assert np.array_equal(one.samples, other.samples)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("dynamics", {"dynamics": SGD}),
+        ("dynamics", {"dynamics": 0.1}),
+        ("loss", {"loss": x**2}),
+        ("loss", {"loss": np.square}),
+        ("noise", {"noise": 1.0}),
+        ("noise", {"noise": Gaussian}),
+        ("observe", {"observe": 1.0}),
+        ("absorb", {"absorb": True}),
+        ("rng", {"rng": -1}),
+        ("rng", {"rng": np.random.Generator(np.random.RandomState(1)._bit_generator)}),
+        ("chains", {"chains": 10**30}),
+    ],
+)
+def test_what_is_something_else_than_its_argument_is_refused_by_name(name, told):
+    with refused(name, ""):
+        run(**told)
+
+
+@pytest.mark.parametrize("name", ["observe", "absorb"])
+def test_a_function_of_the_points_cannot_move_the_chains(name):
+    def push(points):
+        points += 1.0
+        return points > 5
+
+    with pytest.raises(ValueError, match="read-only"):
+        run(**{name: push})
+    with pytest.raises(ValueError, match="read-only"):
+        run(noise=StateDependent(push))
+
+
+@pytest.mark.parametrize(("value", "confidence"), [(np.nan, 0.9), (-1.0, 0.9), (1.0, 1.0)])
+def test_a_bound_that_bounds_nothing_is_refused(value, confidence):
+    with refused("value|confidence", ""):
+        estimate.UpperBound(value, confidence)
+
+
+def test_a_slope_or_a_stack_of_what_is_no_estimate_is_refused_by_name():
+    with refused("y", "Estimate"):
+        estimate.slope([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    with refused("x", "finite"):
+        estimate.slope([1.0, 2.0, np.nan], estimate.Estimate(np.ones(3), np.ones(3)))
+    with refused("estimates", "Estimates"):
+        estimate.stack([1.0, 2.0])

@@ -249,13 +249,6 @@ def test_an_overflow_in_the_last_steps_is_noticed():
     assert caught.value.step == 3
 
 
-def test_diverged_is_a_value_error_and_crosses_process_borders():
-    again = pickle.loads(pickle.dumps(Diverged(32, 5)))
-    assert isinstance(again, ValueError)
-    assert (again.step, again.count) == (32, 5)
-    assert "5 chains overflowed by step 32" in str(again)
-
-
 # The law that theory predicts.
 
 

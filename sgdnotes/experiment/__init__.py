@@ -2,10 +2,11 @@
 
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.adaptive import Adam, RMSProp
-from sgdnotes.experiment.block import Diverged
+from sgdnotes.experiment.autocorrelation import autocorrelation_time, time_average
+from sgdnotes.experiment.domain import Diverged, LeftDomain
 from sgdnotes.experiment.dynamics import SGD, Langevin, TorchSGD
 from sgdnotes.experiment.epochs import Epochs
-from sgdnotes.experiment.estimate import Estimate, UpperBound
+from sgdnotes.experiment.measurement import Estimate, UpperBound
 from sgdnotes.experiment.noise import (
     Gaussian,
     MiniBatch,
@@ -27,6 +28,7 @@ __all__ = [
     "Estimate",
     "Gaussian",
     "Langevin",
+    "LeftDomain",
     "MiniBatch",
     "RMSProp",
     "RareEvents",
@@ -37,10 +39,12 @@ __all__ = [
     "UnderdampedLangevin",
     "Uniform",
     "UpperBound",
+    "autocorrelation_time",
     "estimate",
     "hill",
     "lyapunov_exponent",
     "rare_event_rate",
     "simulate",
     "standard_normal",
+    "time_average",
 ]

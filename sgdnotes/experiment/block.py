@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from sgdnotes.checks import per_point
+from sgdnotes.experiment.domain import CHECK, Diverged, LeftDomain, Watch, WatchedStep, overflowed
 
-__all__ = ["Diverged", "Plan", "run_block"]
-
-_CHECK = 32  # steps between two looks for overflow
-
-
-class Diverged(ValueError):
-    """Some chains overflowed.
-
-    Attributes
-    ----------
-    step : int
-        The step by which it was noticed.
-    count : int
-        How many chains of the block had left the finite numbers.
-    """
-
-    def __init__(self, step: int, count: int):
-        super().__init__(step, count)
-        self.step, self.count = step, count
-
-    def __str__(self):
-        return (
-            f"{self.count} chains overflowed by step {self.step}: a smaller learning_rate, "
-            "a start nearer to the minimum, or a loss that confines would keep them finite"
-        )
+__all__ = ["Cancelled", "Plan", "run_block"]
 
 
 @dataclass
@@ -49,6 +26,7 @@ class Plan:
     observe_every: int
     record_every: int | None
     absorb: Callable | None
+    watch: Watch
 
 
 @dataclass
@@ -62,31 +40,39 @@ class _Block:
     path: list = field(default_factory=list)
 
 
-def _overflowed(x: np.ndarray) -> np.ndarray:
-    """Which chains have left the finite numbers: (m,) bool."""
-    lost = ~np.isfinite(x)
-    return lost if x.ndim == 1 else lost.any(axis=1)
-
-
 def _chosen(x: np.ndarray, which: np.ndarray) -> np.ndarray:
     """Some chains of `x`, each parameter's column still contiguous."""
     return x.T[..., which].T
 
 
-def _refuse_overflow(x: np.ndarray, t: int) -> None:
-    lost = _overflowed(x)
-    if lost.any():
-        raise Diverged(t, int(lost.sum()))
+class Cancelled(Exception):
+    """The run was told to stop: nobody wants what this block would return."""
 
 
-def run_block(plan: Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None):
-    """Run the chains that begin at `x`: where they end, averages, path, exit steps."""
+def _explained(plan: Plan, x, seed, said: Diverged, stop):
+    """The error that the first bad step deserves: the block is run again, watched at each."""
+    if isinstance(plan.dynamics, WatchedStep):
+        return said
+    watched = WatchedStep(plan.dynamics, plan.watch, plan.absorb, said)
+    again = replace(plan, dynamics=watched, observe=None, record_every=None)
+    try:
+        run_block(again, x, seed, stop=stop)
+    except (Diverged, LeftDomain) as found:
+        return found
+    return said
+
+
+def run_block(plan: Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None, stop=None):
+    """Run the chains that begin at `x`: where they end, averages, path, exit steps.
+
+    tick(t) is told now and then how far they are. When the event `stop` is set, they end.
+    """
     # A block changes nothing that it is given, so it can be run again elsewhere.
     rng = np.random.Generator(np.random.SFC64(seed))
     # glibc gives freed memory back, and each page of the next array faults, until
     # it has seen a large block freed.
     np.empty(2**20)
-    x = x.copy(order="F")  # each parameter's column contiguous
+    begun, x = x, x.copy(order="F")  # each parameter's column contiguous
     block = _Block(x, plan.dynamics.start(x))
     noise = plan.noise
     if hasattr(noise, "for_chains"):
@@ -97,11 +83,13 @@ def run_block(plan: Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None
         alive = np.arange(len(x))
     if plan.record_every:
         block.path.append(x.copy())
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for t in range(1, plan.steps + 1):
+            if stop and stop.is_set():
+                raise Cancelled
             plan.dynamics.step(block.x, block.memory, plan.loss, noise, rng, t)
             if plan.absorb is not None:
-                gone = per_point("absorb", plan.absorb, block.x, "b") & ~_overflowed(block.x)
+                gone = per_point("absorb", plan.absorb, block.x, "b") & ~overflowed(block.x)
                 if gone.any():
                     exit_step[alive[gone]] = t
                     final[alive[gone]] = block.x[gone]
@@ -118,9 +106,11 @@ def run_block(plan: Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None
                 block.seen += 1
             if plan.record_every and t % plan.record_every == 0:
                 block.path.append(block.x.copy())
-            if t % _CHECK == 0 or t == plan.steps:
-                _refuse_overflow(block.x, t)
-                if tick and (t % (8 * _CHECK) == 0 or t == plan.steps):
+            if t % CHECK == 0 or t == plan.steps:
+                lost = plan.watch.lost(block.x, t)
+                if lost.any():
+                    raise _explained(plan, begun, seed, Diverged(t, int(lost.sum())), stop)
+                if tick and (t % (8 * CHECK) == 0 or t == plan.steps):
                     tick(t)
     if plan.absorb is not None:
         final[alive] = block.x

@@ -1,13 +1,13 @@
-"""A number and its standard error."""
+"""What independent samples say of a number, with its standard error."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import whole
+from sgdnotes.checks import positive, real, whole
+from sgdnotes.experiment.measurement import Estimate, UpperBound
 
 __all__ = [
     "Estimate",
@@ -23,80 +23,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A measured value, or several, with the standard error of each.
-
-    Parameters
-    ----------
-    value, standard_error : float or arrays of one shape
-
-    Raises
-    ------
-    ValueError
-        If a value is not finite or a standard error is not positive.
-    """
-
-    value: float | np.ndarray
-    standard_error: float | np.ndarray
-
-    def __post_init__(self):
-        value, error = (_own(a) for a in (self.value, self.standard_error))
-        if value.shape != error.shape:
-            raise ValueError(
-                f"value and standard_error must have one shape, got {value.shape} and {error.shape}"
-            )
-        if not np.isfinite(value).all():
-            raise ValueError(f"value must be finite, got {self.value}")
-        if not (np.isfinite(error).all() and (error > 0).all()):
-            raise ValueError(
-                f"standard_error must be positive and finite, got {self.standard_error}; "
-                "a quantity without spread is exact: compare it exactly"
-            )
-        for name, array in (("value", value), ("standard_error", error)):
-            object.__setattr__(self, name, array if array.ndim else float(array))
-
-    def z(self, expected, bias=0.0):
-        """Signed distance from `expected` in standard errors, beyond `bias`.
-
-        Parameters
-        ----------
-        expected : float or array
-        bias : float or array
-            A stated bound on the systematic error, at least 0, taken off the
-            distance before it is divided by the standard error.
-        """
-        if not np.all(np.asarray(bias) >= 0):
-            raise ValueError(f"bias must be at least 0, got {bias}")
-        if not np.isfinite(expected).all():
-            raise ValueError(f"expected must be finite, got {expected}")
-        gap = self.value - np.asarray(expected, dtype=float)
-        z = np.sign(gap) * np.maximum(np.abs(gap) - bias, 0.0) / self.standard_error
-        return float(z) if z.ndim == 0 else z
-
-    def scaled(self, factor: float) -> Estimate:
-        """The same measurement in other units."""
-        return Estimate(self.value * factor, self.standard_error * abs(factor))
-
-
-def _own(array) -> np.ndarray:
-    """A copy in real numbers that nobody can change."""
-    if np.iscomplexobj(array):
-        raise ValueError(f"an Estimate must be real, got {array}")
-    array = np.array(array, dtype=float)
-    array.flags.writeable = False
-    return array
-
-
-def _samples(samples, least: int) -> np.ndarray:
-    if np.iscomplexobj(samples):
-        raise ValueError("samples must be real")
-    samples = np.asarray(samples, dtype=float)
-    if samples.ndim == 0 or len(samples) < least:
+def _samples(samples, least: int, name: str = "samples") -> np.ndarray:
+    array = np.asarray(real(name, samples, axes=np.inf))
+    if array.ndim == 0 or len(array) < least:
         raise ValueError(
-            f"samples must hold at least {least} independent values, got shape {samples.shape}"
+            f"{name} must hold at least {least} independent values, got shape {array.shape}"
         )
-    return samples
+    return array
 
 
 def _result(value, error) -> Estimate:
@@ -209,8 +142,8 @@ def density(samples, edges) -> Estimate:
 def stack(estimates: Iterable[Estimate]) -> Estimate:
     """Several estimates as one, along a new first axis."""
     estimates = list(estimates)
-    if not estimates:
-        raise ValueError("estimates must hold at least one Estimate")
+    if not estimates or not all(isinstance(one, Estimate) for one in estimates):
+        raise ValueError(f"estimates must hold Estimates, and at least one, got {estimates}")
     return Estimate(
         np.array([one.value for one in estimates]),
         np.array([one.standard_error for one in estimates]),
@@ -225,37 +158,25 @@ def slope(x, y: Estimate) -> Estimate:
     x : (n,) array, n ≥ 3
     y : Estimate of n values, independent of each other
     """
-    x = _samples(x, 3)
+    x = _samples(x, 3, "x")
+    if not np.isfinite(x).all():
+        raise ValueError(f"x must be finite, got {x}")
+    if not isinstance(y, Estimate):
+        raise ValueError(f"y must be an Estimate, got {y!r}")
     if np.shape(y.value) != x.shape:
         raise ValueError(f"y must hold one value for each x, {x.shape}, got {np.shape(y.value)}")
-    weight = 1.0 / np.asarray(y.standard_error) ** 2
+    if np.ptp(x) == 0:
+        raise ValueError("x must hold at least two different values")
+    # In units of the smallest error, so that no square overflows or vanishes.
+    unit = float(np.min(y.standard_error))
+    weight = (unit / np.asarray(y.standard_error)) ** 2
     centred = x - (weight * x).sum() / weight.sum()
     spread = (weight * centred**2).sum()
-    if not spread > 0:
-        raise ValueError("x must hold at least two different values")
+    if not 0 < spread < np.inf:
+        raise ValueError(f"x must differ where y is known best, got {x} with {y.standard_error}")
     return Estimate(
-        float((weight * centred * y.value).sum() / spread), float(1.0 / np.sqrt(spread))
+        float((weight * centred * y.value).sum() / spread), float(unit / np.sqrt(spread))
     )
-
-
-@dataclass(frozen=True)
-class UpperBound:
-    """What is known of a rate when nothing was seen: it is below `value`.
-
-    Parameters
-    ----------
-    value : float
-        In events per unit of time.
-    confidence : float
-        The chance that a rate as large as `value` would have shown itself.
-    """
-
-    value: float
-    confidence: float
-
-    def excludes(self, rate: float) -> bool:
-        """Whether a rate is too large to have stayed unseen."""
-        return rate > self.value
 
 
 def event_rate(
@@ -304,8 +225,8 @@ def event_rate(
             f"exit_step must be -1 or from 1 to steps = {steps}, "
             f"got {exit_step.min()} to {exit_step.max()}"
         )
-    if not 0 < time_step < np.inf:
-        raise ValueError(f"time_step must be positive and finite, got {time_step!r}")
+    positive("time_step", time_step)
+    time_step, confidence = real("time_step", time_step), real("confidence", confidence)
     if not 0 <= burn_in < steps:
         raise ValueError(f"burn_in must be at least 0 and below steps = {steps}, got {burn_in!r}")
     if not 0 < confidence < 1:

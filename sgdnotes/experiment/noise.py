@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import symmetric
+from sgdnotes.checks import real, symmetric
 
 __all__ = [
     "Gaussian",
@@ -108,7 +108,7 @@ class Gaussian(_Additive):
     covariance: float | np.ndarray = 1.0
 
     def __post_init__(self):
-        covariance = np.asarray(self.covariance, dtype=float)
+        covariance = np.asarray(real("covariance", self.covariance, axes=np.inf))
         if covariance.ndim not in (0, 2) or not np.isfinite(covariance).all():
             raise ValueError(
                 f"covariance must be a finite number or a (d, d) array, got {self.covariance!r}"
@@ -153,6 +153,9 @@ class _Weak(_Additive):
     block = 2**16
 
     def __post_init__(self):
+        object.__setattr__(
+            self, "standard_deviation", real("standard_deviation", self.standard_deviation)
+        )
         if not 0 <= self.standard_deviation < np.inf:
             raise ValueError(
                 f"standard_deviation must be finite and at least 0, got {self.standard_deviation}"
@@ -229,7 +232,14 @@ class StateDependent(_Additive):
         """The noise of a batch at each point: an array shaped like `x`."""
         if x.ndim > 1:
             raise ValueError(f"StateDependent noise is for 1 parameter, got points {x.shape}")
-        variance = np.broadcast_to(np.asarray(self.variance(x), dtype=float), x.shape)
+        points = x.view()
+        points.flags.writeable = False
+        variance = real("variance", self.variance(points), axes=1)
+        if np.shape(variance) not in ((), x.shape):
+            raise ValueError(
+                f"variance must return one number a point, {x.shape}, got {variance.shape}"
+            )
+        variance = np.broadcast_to(variance, x.shape)
         if not (variance >= 0).all():
             where = int(np.argmin(np.where(np.isnan(variance), -np.inf, variance)))
             raise ValueError(

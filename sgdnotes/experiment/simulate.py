@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-from sgdnotes.checks import whole
+from sgdnotes.checks import real, whole
 from sgdnotes.experiment.block import Plan, run_block
+from sgdnotes.experiment.domain import Watch
 from sgdnotes.experiment.noise import draws_batches
+from sgdnotes.experiment.rate import shape_of_rate
 
 __all__ = ["Run", "simulate"]
 
@@ -125,6 +130,9 @@ def simulate(
         If an argument is not as above.
     Diverged
         If a chain overflows.
+    LeftDomain
+        If the loss, its gradient or a step is no number where a chain is. As
+        for overflow, a look is taken every 32 steps and at the end.
     """
     chains = whole("chains", chains, 1)
     steps = whole("steps", steps, 1)
@@ -133,48 +141,37 @@ def simulate(
     observe_every = whole("observe_every", observe_every, 1)
     if record_every is not None:
         record_every = whole("record_every", record_every, 1)
-    threads = whole("threads", (os.cpu_count() or 1) if threads is None else threads, 1)
+    threads = whole("threads", _cores() if threads is None else threads, 1)
     if observe and burn_in + observe_every > steps:
         raise ValueError(
             f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "
             f"for `observe` to be looked at, got {steps}"
         )
-    if not isinstance(rng, np.random.Generator | int | np.integer):
-        raise ValueError(f"rng must be an int or a numpy.random.Generator, got {rng!r}")
     if burn_in and not observe:
         raise ValueError(f"burn_in must come with observe, got burn_in={burn_in} without it")
     if absorb and (observe or record_every):
         raise ValueError("absorb cannot be combined with observe or record_every")
-    if hasattr(dynamics, "temperature"):
-        if dynamics.batch_size > 1 and not draws_batches(noise):
-            raise ValueError(
-                f"batch_size must be 1 for a noise that draws no batches, got {dynamics.batch_size}"
-            )
-    elif noise is None:
-        raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
-    rate = getattr(dynamics, "learning_rate", 0.0)
-    d = loss.dimension
-    if np.shape(rate) not in ([(), (d,), (d, d)] if d > 1 else [(), (1,)]):
-        raise ValueError(
-            f"learning_rate must hold one rate for each of {d} parameters, or be {(d, d)}, "
-            f"got shape {np.shape(rate)}"
-        )
+    for name, function in (("observe", observe), ("absorb", absorb)):
+        if function is not None and not callable(function):
+            raise ValueError(f"{name} must be a function of the points, got {function!r}")
+    _fit(dynamics, loss, noise)
 
-    x = _starting_points(start, chains, d)
+    x = _starting_points(start, chains, loss.dimension)
     cuts = range(0, chains, block)
-    seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(len(cuts))
-    plan = Plan(dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb)
+    seeds = _seeds(rng, len(cuts))
+    watch = Watch(dynamics, loss, noise, steps)
+    plan = Plan(
+        dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb, watch
+    )
     work = [(plan, x[a : a + block], seed) for a, seed in zip(cuts, seeds, strict=True)]
-    # A bar only for a person at a terminal, and only after two seconds.
-    hidden = False if os.environ.get("SGDNOTES_PROGRESS") else None
-    with tqdm(total=steps * len(work), delay=2, leave=False, disable=hidden) as bar:
+    with _bar(steps * len(work)) as bar:
         if executor is not None:
-            parts = _gather([executor.submit(run_block, *w) for w in work], steps, bar)
+            parts = _gather(executor, work, bar)
         elif threads == 1 or len(work) == 1:
             parts = [run_block(*w, tick=_ticker(bar)) for w in work]
         else:
             with ThreadPoolExecutor(threads) as pool:
-                parts = _gather([pool.submit(run_block, *w) for w in work], steps, bar)
+                parts = _gather(pool, work, bar)
     samples, averages, paths, exits = zip(*parts, strict=True)
     return Run(
         samples=np.concatenate(samples),
@@ -184,6 +181,75 @@ def simulate(
         path_steps=np.arange(0, steps + 1, record_every) if record_every else None,
         exit_step=None if absorb is None else np.concatenate(exits),
     )
+
+
+def _fit(dynamics, loss, noise) -> None:
+    """ValueError unless the three are what they are called, and go together."""
+    if isinstance(dynamics, type) or not hasattr(dynamics, "step"):
+        raise ValueError(f"dynamics must be one with its numbers, as SGD(0.1), got {dynamics!r}")
+    if not all(hasattr(loss, name) for name in ("value", "gradient", "dimension")):
+        raise ValueError(f"loss must be a Loss or a DataLoss, got {loss!r}")
+    law = any(hasattr(noise, name) for name in ("gradient", "for_chains"))
+    if noise is not None and (isinstance(noise, type) or not law):
+        raise ValueError(f"noise must be a law with its numbers, as Gaussian(1.0), got {noise!r}")
+    if hasattr(dynamics, "temperature"):
+        if dynamics.batch_size > 1 and not draws_batches(noise):
+            raise ValueError(
+                f"batch_size must be 1 for a noise that draws no batches, got {dynamics.batch_size}"
+            )
+    elif noise is None:
+        raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
+    shape_of_rate(getattr(dynamics, "learning_rate", 0.0), loss.dimension)
+
+
+def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
+    if chains * dimension > 2**45:
+        raise ValueError(f"chains must fit into memory, got {chains}")
+    shape = (chains,) if dimension == 1 else (chains, dimension)
+    start = np.asarray(real("start", start, 2))
+    if not np.isfinite(start).all():
+        raise ValueError("start must be finite, got nan or inf")
+    try:
+        return np.broadcast_to(start, shape).copy()
+    except ValueError:
+        raise ValueError(
+            f"start must be one point or one a chain, shape {shape}, got {start.shape}"
+        ) from None
+
+
+def _seeds(rng, count: int) -> list[np.random.SeedSequence]:
+    """A seed for each of so many streams."""
+    if isinstance(rng, np.random.Generator):
+        parent = rng.bit_generator.seed_seq
+        if not hasattr(parent, "spawn"):
+            raise ValueError(f"rng must know its seed, as default_rng(1) does, got {rng!r}")
+        return parent.spawn(count)
+    if not isinstance(rng, int | np.integer) or rng < 0:
+        raise ValueError(
+            f"rng must be an int of at least 0 or a numpy.random.Generator, got {rng!r}"
+        )
+    return np.random.SeedSequence(rng).spawn(count)
+
+
+def _cores() -> int:
+    # In a browser Python has one thread, whatever the machine has.
+    return 1 if sys.platform == "emscripten" else os.cpu_count() or 1
+
+
+class _NoBar:
+    """What stands for a progress bar where there is no terminal to draw it in."""
+
+    def update(self, steps: int) -> None:
+        """Nothing is shown."""
+
+
+def _bar(total: int):
+    # tqdm would start a thread to watch itself, which a browser has not.
+    if sys.platform == "emscripten":
+        return contextlib.nullcontext(_NoBar())
+    # A bar only for a person at a terminal, and only after two seconds.
+    hidden = False if os.environ.get("SGDNOTES_PROGRESS") else None
+    return tqdm(total=total, delay=2, leave=False, disable=hidden)
 
 
 def _ticker(bar):
@@ -197,11 +263,26 @@ def _ticker(bar):
     return tick
 
 
-def _gather(futures, steps: int, bar) -> list:
-    for future in as_completed(futures):
-        if future.exception():
-            for other in futures:
-                other.cancel()
-            raise future.exception()
-        bar.update(steps)
+def _gather(executor, work: list, bar) -> list:
+    """What the blocks return, in order. An error, or Ctrl-C, ends them all."""
+    # An event goes to threads only; other processes are told to begin no new block.
+    stop = threading.Event() if isinstance(executor, ThreadPoolExecutor) else None
+    told = {} if stop is None else {"stop": stop}
+    futures = []
+    try:
+        for w in work:
+            futures.append(executor.submit(run_block, *w, **told))
+        waiting = set(futures)
+        while waiting:
+            # Not without end: Windows cannot interrupt that.
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in sorted(done, key=futures.index):
+                future.result()
+                bar.update(work[0][0].steps)
+    except BaseException:
+        if stop is not None:
+            stop.set()
+        for future in futures:
+            future.cancel()
+        raise
     return [future.result() for future in futures]
