@@ -30,8 +30,8 @@
       { id: "angle", label: "its angle, in degrees", values: [-90, -60, -45, -30, 0, 30, 45, 60, 90], start: 6 },
     ],
     rows: [
-      { id: "area", label: "area swept per time, these steps" },
-      { id: "smooth", label: "area, the SDE’s *Q*", rule: true },
+      { id: "area", label: "area per time, these steps" },
+      { id: "smooth", label: "area per time, the SDE’s *Q*", rule: true },
       { id: "x", label: "temperature *H*_x*S*_x_x" },
       { id: "y", label: "temperature *H*_y*S*_y_y" },
     ],
