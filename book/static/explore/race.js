@@ -19,7 +19,7 @@
   explore.figures.race = {
     title: "The race over the barrier",
     ask: "cool the walkers from *T* = 0.1 to 0.0625. How much longer does the valley hold them?",
-    answers: ["About 1.6 times, as 1/*T*", "About 4.5 times, as exp(Δ*L*/*T*)", "Exactly as long"],
+    answers: ["1.6 times, as 1/*T*", "4.5 times, as exp(Δ*L*/*T*)", "Exactly as long"],
     trial: { T: 1 }, todo: "Now cool them.",
     judge(before, after) {
       const ratio = after.walk.value / before.walk.value;
