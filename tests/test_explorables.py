@@ -39,7 +39,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="{static}/explore/explore.css">
 <style>body {{ margin: 8px auto; max-width: 736px; font: 16px sans-serif }}
-html[data-theme=dark] {{ background: #14181E; color: #CED6DD }}</style>{scripts}</head>
+html[data-theme=dark] {{ background: #121212; color: #CED6DD }}</style>{scripts}</head>
 <body><main><h1>Explorables</h1>{cells}</main></body></html>"""
 CELL = """<div style="height: {before}px"></div><div class="cell tag_explore-{name}">
 <div class="cell_output"><svg role="img" aria-label="It stands still." width="300" height="200">

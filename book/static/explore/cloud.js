@@ -20,7 +20,7 @@
     trial: { B: 6 }, todo: "Now raise *B* to 64.",
     judge(before, after) {
       const ratio = Math.sqrt(before.square.value / after.square.value);
-      return { right: ratio > 8 ? 2 : ratio > 3 ? 1 : 0, says: `It got ${ratio.toFixed(2)} times narrower: the width goes with 1/√*B*.` };
+      return { right: ratio > 8 ? 2 : ratio > 3 ? 1 : 0, says: `It got ${ratio.toFixed(2)} times narrower: the width goes with 1 over √*B*.` };
     },
     knobs: [
       { id: "B", label: "batch size *B*", values: [1, 2, 4, 8, 16, 32, 64, 128, 256, 400, 442], start: 2 },

@@ -29,7 +29,7 @@
       return { right: ratio > 1.6 ? 1 : ratio < 0.6 ? 2 : 0, says: `The width is ${ratio.toFixed(2)} times what it was: *η*′ is the learning rate that counts.` };
     },
     knobs: [
-      { id: "rate", label: "learning rate *η*′ = *N*_g*η*", values: [0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.5, 1], start: 2 },
+      { id: "rate", label: "rate *η*′ = *N*_g*η*", values: [0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.5, 1], start: 2 },
       { id: "memory", label: "memory *N*_g", values: [1, 2, 4, 8, 16, 32], start: 0 },
       { id: "sigma", label: "noise *σ*", values: [1, 2, 4, 6], start: 2 },
     ],

@@ -88,7 +88,7 @@ globalThis.explore = { figures: {} };
   // exact for what is simulated; a rule is not, and time will tell.
   function verdict({ theory, value, error, rule }) {
     if (!(error > 0)) return "not yet settled";
-    const size = Math.abs(value - theory) / error, z = `z = ${size < 10 ? size.toFixed(1) : Math.round(size)}`;
+    const size = Math.abs(value - theory) / error, z = `z\u00a0=\u00a0${size < 10 ? size.toFixed(1) : Math.round(size)}`;
     if (rule) return size > 4 ? `only a rule, ${z}` : `not yet told apart, ${z}`;
     return size > 4 ? `differs, ${z}` : `agrees, ${z}`;
   }

@@ -30,8 +30,8 @@
       { id: "angle", label: "its angle, in degrees", values: [-90, -60, -45, -30, 0, 30, 45, 60, 90], start: 6 },
     ],
     rows: [
-      { id: "area", label: "area swept per time, these steps" },
-      { id: "smooth", label: "area, the SDE’s *Q*", rule: true },
+      { id: "area", label: "area per time, these steps" },
+      { id: "smooth", label: "area per time, the SDE’s *Q*", rule: true },
       { id: "x", label: "temperature *H*_x*S*_x_x" },
       { id: "y", label: "temperature *H*_y*S*_y_y" },
     ],
@@ -100,7 +100,7 @@
 
     layout: {
       height: 320, tall: 520,
-      panels: (w, h, narrow) => (narrow ? [[46, 8, w - 8, 270], [56, 330, w - 8, h - 38]] : [[50, 8, 0.54 * w, h - 40], [0.54 * w + 68, 8, w - 10, h - 40]]),
+      panels: (w, h, narrow) => (narrow ? [[60, 8, w - 8, 270], [60, 330, w - 8, h - 38]] : [[50, 8, 0.54 * w, h - 40], [0.54 * w + 68, 8, w - 10, h - 40]]),
     },
     draw(s, [plane, sums]) {
       const [xx, xy, yy] = s.law, det = xx * yy - xy * xy, [rx, ry] = s.reach, rate = s.rate;
