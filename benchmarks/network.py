@@ -28,13 +28,13 @@ RATE, BATCH = 0.1, 16
 
 
 class Sizes:
-    """How much is done: all of it, or a hundredth."""
+    """How much is done: all of it, or a little."""
 
     def __init__(self, quick):
         self.quick = quick
 
     def __call__(self, whole, least=1):
-        return max(least, whole // 40) if self.quick else whole
+        return max(least, whole // 150) if self.quick else whole
 
 
 def networks(quick):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.optimize import root
 
 from sgdnotes.losses import Loss
 from sgdnotes.theory import (
@@ -265,3 +266,29 @@ def test_a_first_guess_may_be_given_and_must_fit():
             minimum_action(NARROW, *arguments)
     with pytest.raises(ValueError, match="2 parameters or more"):
         minimum_action(LINE, -1.0, 0.0, [[1.0]])
+
+
+def test_on_the_surface_of_muller_and_brown_the_grid_tends_to_the_closed_form():
+    # Müller and Brown (1979), in units of 100.
+    sizes, centres = (-200, -100, -170, 15), ((1, 0), (0, 0.5), (-0.5, 1.5), (-1, 1))
+    bends = ((-1, 0, -10), (-1, 0, -10), (-6.5, 11, -6.5), (0.7, 0.6, 0.7))
+    loss = Loss(
+        sum(
+            s / 100 * sp.exp(a * (X - u) ** 2 + b * (X - u) * (Y - v) + c * (Y - v) ** 2)
+            for s, (u, v), (a, b, c) in zip(sizes, centres, bends, strict=True)
+        ),
+        (X, Y),
+    )
+    start, saddle, end = (
+        root(loss.gradient, near, jac=loss.hessian, tol=1e-13).x
+        for near in ((-0.558, 1.442), (-0.822, 0.624), (0.623, 0.028))
+    )
+    assert loss.value(saddle) - loss.value(start) == pytest.approx(1.0603, abs=1e-4)
+    gaps = []
+    for heat in (0.1, 0.07):
+        plane = Plane(loss, heat, ((-1.6, 1.2), (-0.4, 2.1)), 160)
+        rate, _ = plane.escape(lambda x: ((x - end) ** 2).sum(1) < 0.15**2)
+        gaps.append(1 - rate / eyring_kramers_rate(loss, start, saddle, heat))
+    # The gap is of the order of T, with a shallow third minimum on the way.
+    assert 0.1 < gaps[1] < 0.13
+    assert gaps[1] / gaps[0] == pytest.approx(0.6, abs=0.1)

@@ -15,14 +15,14 @@ from sgdnotes.experiment.simulate import simulate
 
 __all__ = ["descend", "equal_time", "follow", "plateau", "staircase", "stationary_thermometer"]
 
-_BLOCK = 8  # chains that share a stream: a network's chains are few and each is work
+_BLOCK = 8  # chains that share a stream, if a quarter of them are not more
 
 
 def _go(dynamics, loss, start, steps, rng, noise=None, **told):
     noise = MiniBatch() if noise is None else noise
     return simulate(
         dynamics, loss, noise, start=start, chains=len(start), steps=steps, rng=rng,
-        block=_BLOCK, **told,
+        block=max(_BLOCK, len(start) // 4), **told,
     )  # fmt: skip
 
 
