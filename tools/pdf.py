@@ -33,9 +33,7 @@ details > summary svg { display: none; }
 #contents ol, #contents ul { list-style: none; padding-left: 0; }
 #contents .caption { font-weight: bold; margin: 1em 0 0.2em; }
 """
-FOOTER = (
-    '<p style="font-size: 8px; width: 100%; text-align: center;"><span class="pageNumber"></span></p>'
-)
+FOOTER = '<p style="font-size: 8px; width: 100%; text-align: center;"><span class="pageNumber"></span></p>'
 MARGIN = {"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
 
 
@@ -47,6 +45,8 @@ def slug(page, fragment=""):
 
 def resolve(page, address):
     """A relative address on `page` as one from the folder of the book."""
+    if not address:
+        return page
     parts = []
     for part in (PurePosixPath(page).parent / address).parts:
         if part == ".." and parts:
@@ -84,7 +84,7 @@ def chapter(page, html, pages):
         address = urlsplit(element["href"])
         if address.scheme:
             continue
-        target = resolve(page, address.path) if address.path else page
+        target = resolve(page, address.path)
         if target in pages:
             element["href"] = "#" + slug(target, address.fragment)
         else:
