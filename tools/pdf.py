@@ -33,7 +33,8 @@ details > summary svg { display: none; }
 #contents ol, #contents ul { list-style: none; padding-left: 0; }
 #contents .caption { font-weight: bold; margin: 1em 0 0.2em; }
 """
-FOOTER = '<p style="font-size: 8px; width: 100%; text-align: center;"><span class="pageNumber"></span></p>'
+NUMBER = '<span class="pageNumber"></span>'
+FOOTER = f'<p style="font-size: 8px; width: 100%; text-align: center;">{NUMBER}</p>'
 MARGIN = {"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
 
 
