@@ -33,6 +33,8 @@ details > summary svg { display: none; }
 #contents ol, #contents ul { list-style: none; padding-left: 0; }
 #contents .caption { font-weight: bold; margin: 1em 0 0.2em; }
 """
+UNSET = """() => [...document.querySelectorAll(".math")]
+  .some((equation) => !equation.querySelector("mjx-container"))"""
 NUMBER = '<span class="pageNumber"></span>'
 FOOTER = f'<p style="font-size: 8px; width: 100%; text-align: center;">{NUMBER}</p>'
 MARGIN = {"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
@@ -134,12 +136,9 @@ def print_book(html, pdf):
             browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
             page = browser.new_page()
             page.goto(page_file.as_uri(), timeout=600_000)
-            page.evaluate("() => MathJax.startup.promise", None)
-            page.wait_for_function(
-                '() => ![...document.querySelectorAll(".math")]'
-                '.some((m) => !m.querySelector("mjx-container"))',
-                timeout=600_000,
-            )
+            page.evaluate("() => MathJax.startup.promise.then(() => null)")
+            if page.evaluate(UNSET):
+                raise RuntimeError("the browser did not set every equation")
             page.pdf(
                 path=str(pdf), format="A4", margin=MARGIN, outline=True, tagged=True,
                 print_background=True, display_header_footer=True, header_template="<p></p>",
