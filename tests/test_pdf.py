@@ -76,9 +76,8 @@ def test_the_browser_prints_it_and_leaves_nothing_behind(html, tmp_path):
     script = html / "_static" / "mathjax" / "tex-svg.js"
     script.parent.mkdir(parents=True)
     code = "document.querySelector('.math').append(document.createElement('mjx-container'));"
-    script.write_text(
-        f"MathJax.startup = {{promise: Promise.resolve()}}; onload = () => {{{code}}}"
-    )
+    ready = "MathJax.startup = {promise: Promise.resolve()};"
+    script.write_text(f"{ready} onload = () => {{{code}}}")
     out = tmp_path / "book.pdf"
     pdf.print_book(html, out)
     data = out.read_bytes()
