@@ -1,4 +1,4 @@
-"""A statement of the lectures, and whether it holds."""
+"""A statement, said in words, and whether it holds."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
+from scipy.special import ndtr, ndtri
 
 from sgdnotes.experiment.estimate import Estimate
 
-__all__ = ["AGREE", "REJECT", "Claim", "ClaimFailed", "Verdict", "claim"]
+__all__ = ["AGREE", "REJECT", "Claim", "ClaimFailed", "Verdict", "agreement", "claim"]
 
-AGREE = 4.0  # a true statement is within so many standard errors
+AGREE = 4.0  # a true statement about one number is within so many standard errors
 REJECT = 8.0  # a wrong rival is off by at least so many
 _POINTS = 5  # random points at which an exact claim is tried in numbers
 _DIGITS = 30
 _ID = re.compile(r"[SEB]\d+(\.\d+)?")
+_WORDS = 140  # characters: a verdict is one line
 
 
 class ClaimFailed(AssertionError):
@@ -26,26 +28,38 @@ class ClaimFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim that held; it shows itself in one line."""
+    """A claim that held: one line of words, and the details behind it."""
 
     id: str
+    says: str
     kind: str
     text: str
     formula: str = ""
+    corrected: bool = False
+
+    @property
+    def label(self) -> str:
+        """The ledger's id; where the printed form was rejected, it says so."""
+        return f"{self.id}, corrected" if self.corrected else self.id
 
     def __repr__(self):
-        return f"{self.id} holds, {self.kind}: {self.text}"
+        return f"{self.says} ({self.label}, {self.kind}): {self.text}"
 
     def _repr_markdown_(self):
-        formula = rf" $\displaystyle {self.formula}$," if self.formula else ""
-        return f"✓ **{self.id}** holds, *{self.kind}*:{formula} {self.text}."
+        formula = rf"$\displaystyle {self.formula}$, " if self.formula else ""
+        return (
+            f'<details class="verdict"><summary>✓ {self.says} '
+            f"<small>{self.label} · {self.kind}</small></summary>\n\n"
+            f"{formula}{self.text}.\n\n</details>"
+        )
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of the ledger, waiting for a check. Made by `claim`."""
+    """A statement, waiting for a check. Made by `claim`."""
 
     id: str
+    says: str
 
     def exact(self, lhs, rhs, printed=None, rival=None) -> Verdict:
         """`lhs` equals `rhs`: symbolically, and in numbers at random points.
@@ -93,9 +107,17 @@ class Claim:
             if gap < 1e-6:
                 raise ClaimFailed(f"{self.id}: the {name} is not rejected, it differs by 0")
             text += f"; the {name} is rejected"
-        return Verdict(self.id, "exact", text, _formula(rhs))
+        return Verdict(self.id, self.says, "exact", text, _formula(rhs), printed is not None)
 
-    def measured(self, estimate: Estimate, expected, printed=None, rival=None, bias=0.0) -> Verdict:
+    def measured(
+        self,
+        estimate: Estimate,
+        expected,
+        printed=None,
+        rival=None,
+        bias=0.0,
+        independent: bool = True,
+    ) -> Verdict:
         """`estimate` agrees with `expected` and rejects a wrong rival.
 
         Parameters
@@ -110,14 +132,19 @@ class Claim:
             twice and half of `expected` must both be rejected.
         bias : float or array
             A stated bound on the systematic error of the experiment.
+        independent : bool
+            False where the values share randomness (one run seen at many
+            times, one stream of batches for all): then their root mean square
+            has no known law, and only the largest distance is looked at.
 
         Raises
         ------
         ClaimFailed
-            If some |z| > 4; if, of n values, the root mean square of z is
-            above 1 + 3/√n, as when all are off the same way; or if a rival has
-            no |z| ≥ 8: then the standard error is too large for the check to
-            mean anything.
+            If some value is off by more than `agreement(n)` standard errors, 4
+            for a single value; if, of n independent values, the root mean
+            square of z is above 1 + 3/√n, as when all are off the same way; or
+            if a rival is nowhere off by 8: then the standard error is too
+            large for the check to mean anything.
         """
         if np.iscomplexobj(expected):
             raise ValueError(f"expected must be real, got {expected}")
@@ -131,12 +158,12 @@ class Claim:
                 f"expected must be finite and shaped {np.shape(estimate.value)}, got {expected}"
             )
         distances = np.abs(np.asarray(estimate.z(expected, bias)))
-        z = distances.max()
+        z, most = distances.max(), agreement(distances.size)
         shown = _shown(estimate, expected)
-        if not z <= AGREE:
-            raise ClaimFailed(f"{self.id}: {shown}: |z| = {z:.1f} > {AGREE:g}")
+        if not z <= most:
+            raise ClaimFailed(f"{self.id}: {shown}: |z| = {z:.1f} > {most:.3g}")
         together, limit = np.sqrt(np.mean(distances**2)), 1 + (AGREE - 1) / np.sqrt(distances.size)
-        if not together <= limit:
+        if independent and not together <= limit:
             raise ClaimFailed(
                 f"{self.id}: {shown}: the root mean square of z is {together:.2f} > {limit:.2f}"
             )
@@ -163,20 +190,42 @@ class Claim:
         text = f"{shown}, |z| = {z:.1f}; {'; '.join(rejected)}"
         if np.any(bias):
             text += f"; allowed bias {np.max(bias):.2g}"
-        return Verdict(self.id, "measured", text)
+        return Verdict(self.id, self.says, "measured", text, corrected=printed is not None)
 
 
-def claim(id: str) -> Claim:
-    """The claim with this ledger id: S source, E erratum, B beyond the sources.
+def agreement(n: int) -> float:
+    """How many standard errors the worst of n true values may be off: 4 for one value.
+
+    A true value is beyond 4 once in 16,000; the bound grows with n so that a
+    set of n independent ones is refused as rarely (Šidák 1967).
+    """
+    tail = 2 * ndtr(-AGREE)
+    return float(-ndtri(-np.expm1(np.log1p(-tail) / n) / 2))
+
+
+def claim(id: str, says: str) -> Claim:
+    """The statement `says`, filed in the ledger under `id`.
+
+    Parameters
+    ----------
+    id : str
+        S for a source's statement, E for an erratum, B for what goes beyond.
+    says : str
+        What is confirmed and what is rejected, in words, without markup, in
+        one line of at most 140 characters.
 
     Raises
     ------
     ValueError
-        If `id` is not of the form S0.21, E4 or B2.
+        If `id` is not of the form S0.21, E4 or B2, or `says` is no such line.
     """
-    if not _ID.fullmatch(id):
+    if not isinstance(id, str) or not _ID.fullmatch(id):
         raise ValueError(f"id must look like 'S0.21', 'E4' or 'B2', got {id!r}")
-    return Claim(id)
+    if not isinstance(says, str) or not 10 <= len(says.strip()) == len(says) <= _WORDS:
+        raise ValueError(f"says must be one line of 10 to {_WORDS} characters, got {says!r}")
+    if re.search(r"[\n$`<>&]", says):
+        raise ValueError(f"says must be plain words: no $, `, <, > or &, got {says!r}")
+    return Claim(id, says)
 
 
 def _shape(value) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 __all__ = [
@@ -19,14 +20,38 @@ __all__ = [
     "histogram",
     "label",
     "landscape",
+    "text_color",
     "use_style",
 ]
 
 # Okabe and Ito's colours, those that read on white and on near-black.
 ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#2F8FD0"
 VERMILION, PINK = "#D55E00", "#CC79A7"
-INK = "#7D828A"  # the same contrast, 4:1, on white and on the dark page
 CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PINK, SKY]
+
+
+def text_color(color) -> str:
+    """The colour made as light or dark as text must be to read on white and on black.
+
+    Its contrast to each is 4.58:1, the most that one colour can have with both
+    (WCAG 2.2 asks 4.5:1); the hue stays.
+    """
+
+    def luminance(rgb):
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    rgb, goal = np.array(to_rgb(color)), np.sqrt(1.05 * 0.05) - 0.05
+    toward = np.zeros(3) if luminance(rgb) > goal else np.ones(3)
+    low, high = 0.0, 1.0  # how far to go; the luminance is monotone along the way
+    for _ in range(30):
+        half = (low + high) / 2
+        passed = (luminance(rgb + half * (toward - rgb)) < goal) == (toward[0] == 0)
+        low, high = (low, half) if passed else (half, high)
+    return to_hex(rgb + low * (toward - rgb))
+
+
+INK = text_color("#7D828A")
 
 
 def use_style(formats: str = "svg") -> None:
@@ -80,8 +105,8 @@ def histogram(ax, edges, estimate, color=BLUE, **style):
 
 
 def label(ax, x, y, text, color, **style):
-    """Name a curve where it runs, instead of in a legend."""
-    ax.annotate(text, (x, y), color=color, **({"fontsize": 10} | style))
+    """Name a curve where it runs, instead of in a legend; its colour is made legible."""
+    ax.annotate(text, (x, y), color=text_color(color), **({"fontsize": 10} | style))
 
 
 def landscape(ax, loss, minimum, split, barrier, absorb):

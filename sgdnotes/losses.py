@@ -2,92 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
 import sympy as sp
-from sympy.codegen.rewriting import create_expand_pow_optimization, optimize
-from sympy.printing.numpy import NumPyPrinter
+
+from sgdnotes.compiled import compiled, refuse_uncomputable
+from sgdnotes.symbolic import as_real, derivatives, refuse_unknown, stable
 
 __all__ = ["DataLoss", "Loss"]
 
-# NumPy's x**3 costs eight times x*x*x, more than the rest of a step.
-_POWERS = [create_expand_pow_optimization(8)]
-
-
-def _unrolled(expression):
-    try:
-        return optimize(expression, _POWERS)
-    except TypeError:  # SymPy cannot tell whether x*x, unevaluated, may be compared with 0
-        return expression
-
-
-def _common_parts(expressions):
-    """Common subexpressions first, then products for powers: never the reverse.
-
-    The products are unevaluated, and SymPy's cse mistakes them for others.
-    """
-    # Real, as the symbols that they stand for: no Heaviside of a complex number.
-    names = sp.numbered_symbols(cls=sp.Dummy, real=True)
-    parts, rest = sp.cse(expressions, symbols=names, list=False)
-    return [(name, _unrolled(part)) for name, part in parts], _map(_unrolled, rest)
-
-
-def _map(function, expressions):
-    if isinstance(expressions, list | tuple):
-        return [_map(function, e) for e in expressions]
-    return function(expressions)
-
-
-class _Printer(NumPyPrinter):
-    """Prints x − u where SymPy prints −u + x, which costs NumPy another array."""
-
-    def _as_ordered_terms(self, expr, order=None):
-        terms = super()._as_ordered_terms(expr, order)
-        return sorted(terms, key=lambda term: term.could_extract_minus_sign())
-
-
-def _smooth_part(derivative):
-    """Steps written out, and no delta functions at kinks, which no sampled point meets."""
-    derivative = derivative.replace(sp.DiracDelta, lambda *arguments: sp.S.Zero)
-    return derivative.replace(
-        sp.Heaviside, lambda at, *_: sp.Piecewise((0, at < 0), (1, True), evaluate=False)
-    )
-
-
-def _derivatives(expression, symbols):
-    """The gradient, and the rows of the Hessian."""
-    gradient = [_smooth_part(expression.diff(s)) for s in symbols]
-    hessian = [[_smooth_part(g.diff(s)) for s in symbols] for g in gradient]
-    if any(part.has(sp.Derivative, sp.Subs) for row in (gradient, *hessian) for part in row):
-        raise ValueError(f"expr must have derivatives that SymPy knows, got {expression}")
-    return gradient, hessian
-
-
-def _compile(arguments, expression):
-    told = {"fully_qualified_modules": False, "inline": True, "allow_unknown_functions": True}
-    return sp.lambdify(arguments, expression, "numpy", printer=_Printer(told), cse=_common_parts)
+_BLOCK = 2**21  # points times examples at once: 16 MB an array
 
 
 def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
-    symbols = (symbols,) if isinstance(symbols, sp.Symbol) else tuple(symbols)
+    one = isinstance(symbols, sp.Basic) or not isinstance(symbols, Iterable)
+    symbols = (symbols,) if one else tuple(symbols)
     if not symbols or not all(isinstance(s, sp.Symbol) for s in symbols):
         raise ValueError(f"{name} must be one SymPy symbol or several, got {symbols!r}")
     if len(set(symbols)) != len(symbols):
         raise ValueError(f"{name} names a symbol twice: {symbols!r}")
     return symbols
-
-
-def _refuse_unknown(expression: sp.Expr, known: Sequence[sp.Symbol]) -> None:
-    if expression.atoms(sp.core.function.AppliedUndef) or expression.has(sp.I):
-        raise ValueError(f"expr must be real, of functions that are known, got {expression}")
-    unknown = expression.free_symbols - set(known)
-    if unknown:
-        raise ValueError(
-            f"expr has symbols without a value: {sorted(map(str, unknown))}; "
-            f"substitute numbers for all but {list(map(str, known))}"
-        )
 
 
 class _Symbolic:
@@ -101,12 +38,18 @@ class _Symbolic:
         return len(self.symbols)
 
     def _make_callable(self, arguments) -> None:
-        gradient, hessian = _derivatives(self.expr, self.symbols)
-        self._value = _compile(arguments, self.expr)
-        self._gradient = _compile(arguments, gradient)
-        self._hessian = _compile(arguments, hessian)
+        real = as_real(arguments)
+        expression = stable(self.expr.xreplace(real))
+        gradient, hessian = derivatives(expression, [real.get(s, s) for s in self.symbols])
+        arguments = [real.get(s, s) for s in arguments]
+        functions = [self._value, self._gradient, self._hessian] = [
+            compiled(arguments, part) for part in (expression, gradient, hessian)
+        ]
+        refuse_uncomputable(self.expr, functions, np.full((len(arguments), 2), [0.3, 0.7]))
 
     def _columns(self, x) -> list[np.ndarray]:
+        if np.iscomplexobj(x):
+            raise ValueError(f"x must be real, got {x!r}")
         x = np.asarray(x, dtype=float)
         if self.dimension == 1:
             return [x]
@@ -144,17 +87,21 @@ class Loss(_Symbolic):
     Raises
     ------
     ValueError
-        If `expr` holds another symbol, or a symbol is named twice.
+        If `expr` holds another symbol, is not real, or holds a function that
+        neither NumPy nor SciPy has; or if a symbol is named twice.
 
     Notes
     -----
     Points are (…,) arrays if d = 1 and (…, d) arrays otherwise.
+
+    log(1 + eᶻ), log cosh z, log Σeᶻ and negative powers of such sums do not
+    overflow, nor do their derivatives. At a kink the derivatives hold no delta
+    function; where √(x² + y²) or its like touches 0 they are 0.
     """
 
     def __init__(self, expr, symbols):
         self.symbols = _as_symbols("symbols", symbols)
-        self.expr = sp.sympify(expr)
-        _refuse_unknown(self.expr, self.symbols)
+        self.expr = refuse_unknown(expr, self.symbols)
         self._make_callable(self.symbols)
 
     def __reduce__(self):
@@ -205,9 +152,10 @@ class DataLoss(_Symbolic):
     def __init__(self, expr, symbols, data_symbols, data):
         self.symbols = _as_symbols("symbols", symbols)
         self.data_symbols = _as_symbols("data_symbols", data_symbols)
-        self.expr = sp.sympify(expr)
         everything = (*self.symbols, *self.data_symbols)
-        _refuse_unknown(self.expr, everything)
+        self.expr = refuse_unknown(expr, everything)
+        if np.iscomplexobj(data):
+            raise ValueError("data must be real, got complex numbers")
         data = np.array(data, dtype=float)
         data = data[:, None] if data.ndim == 1 else data
         if data.ndim != 2 or data.shape[1] != len(self.data_symbols) or not len(data):
@@ -235,19 +183,34 @@ class DataLoss(_Symbolic):
         # Points gain a last axis, over which the examples are laid out.
         return [column[..., None] for column in self._columns(x)], list(self.data.T)
 
+    def _mean(self, function, axis: int, x) -> np.ndarray:
+        """The mean over the examples; many points are taken in blocks, to save memory."""
+        x = np.asarray(x) if np.iscomplexobj(x) else np.asarray(x, dtype=float)
+        apart = 0 if self.dimension == 1 else 1
+        shape = x.shape[: x.ndim - apart]
+        blocks = -(-math.prod(shape) * self.examples // _BLOCK)
+        if blocks <= 1 or x.ndim <= apart:
+            return function(x).mean(axis)
+        rows = np.array_split(x.reshape(-1, *x.shape[x.ndim - apart :]), blocks)
+        means = np.concatenate([function(row).mean(axis) for row in rows])
+        return means.reshape(*shape, *means.shape[1:])
+
     def value(self, x) -> np.ndarray:
         """The training loss at points `x`: (…,) or (…, d) in, (…,) out."""
-        columns, data = self._arguments(x)
-        shape = (*columns[0].shape[:-1], self.examples)
-        return np.broadcast_to(self._value(*columns, *data), shape).mean(-1)
+        return self._mean(self._example_values, -1, x)
 
     def gradient(self, x) -> np.ndarray:
         """The mean gradient g at points `x`, an array of the shape of `x`."""
-        return self.example_gradients(x).mean(-1 if self.dimension == 1 else -2)
+        return self._mean(self.example_gradients, -1 if self.dimension == 1 else -2, x)
 
     def hessian(self, x) -> np.ndarray:
         """The mean second derivative: (…,) in 1-D, (…, d, d) otherwise."""
-        return self.example_hessians(x).mean(-1 if self.dimension == 1 else -3)
+        return self._mean(self.example_hessians, -1 if self.dimension == 1 else -3, x)
+
+    def _example_values(self, x) -> np.ndarray:
+        columns, data = self._arguments(x)
+        shape = (*columns[0].shape[:-1], self.examples)
+        return np.broadcast_to(self._value(*columns, *data), shape)
 
     def example_gradients(self, x) -> np.ndarray:
         """Every example's gradient g_i: (…, n) in 1-D, (…, n, d) otherwise."""

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "sgdnotes"
 WINGS = ("theory", "experiment")
-SHARED = {"checks", "losses", "claims", "figures"}
+SHARED = {"checks", "compiled", "losses", "symbolic", "claims", "figures", "network"}
 
 
 def dotted(file):
@@ -128,8 +128,9 @@ def test_every_module_stands_in_a_wing_or_is_shared():
     assert set(MODULES) == {*wing("theory"), *wing("experiment"), *SHARED}
 
 
-def test_losses_imports_neither_wing():
-    assert not reached_wings("losses")
+@pytest.mark.parametrize("module", ["losses", "network"])
+def test_losses_imports_neither_wing(module):
+    assert not reached_wings(module)
 
 
 def test_claims_and_figures_import_no_theory():

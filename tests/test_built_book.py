@@ -5,9 +5,7 @@ with the reason; where CI is set, they fail instead.
 """
 
 import functools
-import os
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,29 +15,10 @@ import sgdbook_ledger as ledger
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
+from conftest import give_up
 
 ROOT = Path(__file__).parents[1]
 HTML = ROOT / "_build" / "html"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"]
-PLACES = [
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    *(
-        os.path.join(os.environ[base], "Google", "Chrome", "Application", "chrome.exe")
-        for base in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-        if base in os.environ
-    ),
-]
 LOCAL = ("file:", "data:", "blob:")
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
@@ -90,6 +69,28 @@ SIDEWAYS = """() => {
 }"""
 
 
+# The forms of a chapter, measured before anything is opened.
+FORMS = """() => {
+  const article = document.querySelector("article.bd-article");
+  const seen = (e) => e.checkVisibility({contentVisibilityAuto: true, opacityProperty: true,
+    visibilityProperty: true}) && !e.closest(".toggle-hidden");
+  const all = (selector) => [...article.querySelectorAll(selector)].filter(seen);
+  const pictures = all(".cell_output img, .explorable canvas");
+  const code = all("div.highlight pre");
+  return {
+    picture: Math.min(...pictures.map((p) => p.getBoundingClientRect().top + scrollY)),
+    share: code.reduce((sum, pre) => sum + pre.getBoundingClientRect().height, 0)
+      / article.getBoundingClientRect().height,
+    lines: all("div.cell_input pre")
+      .reduce((sum, pre) => sum + pre.textContent.trimEnd().split("\\n").length, 0),
+    verdicts: all("details.verdict").length,
+  };
+}"""
+# What a chapter must keep to, and the one place where exceptions are listed, with a reason.
+MOST = {"picture": 900, "share": 0.25, "lines": 80, "verdicts": 8}
+EXCEPTIONS = {}
+
+
 def is_redirect(path):
     return bool(re.search(r"http-equiv=.?refresh", path.read_text("utf8"), re.IGNORECASE))
 
@@ -102,33 +103,10 @@ def name(page):
     return page.relative_to(HTML).with_suffix("").as_posix() if page else "nothing-built"
 
 
-def give_up(reason):
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(autouse=True)
 def built():
     if not PAGES:
         give_up("the book is not built: run python3 make.py book first")
-
-
-def find_browser():
-    found = [shutil.which(command) for command in NAMES]
-    found += [place for place in PLACES if os.path.exists(place)]
-    return next(filter(None, found), None)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    program = find_browser()
-    if program is None:
-        give_up(f"no browser to read the book with: none of {', '.join(NAMES)} is installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -137,6 +115,7 @@ class Visit:
 
     tab: object
     seen: dict
+    forms: dict
     requests: list
     errors: list
 
@@ -160,8 +139,10 @@ def visit(request, browser):
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.goto(request.param.as_uri())
     typeset(tab)
+    chapter = request.param.parent.name == "notebooks"
+    forms = tab.evaluate(FORMS) if chapter else {}
     tab.evaluate(UNFOLD)
-    yield Visit(tab, tab.evaluate(LOOK), requests, errors)
+    yield Visit(tab, tab.evaluate(LOOK), forms, requests, errors)
     context.close()
 
 
@@ -184,6 +165,51 @@ def test_every_image_loads_and_says_in_words_what_it_shows(visit):
         assert image["loaded"], image
         assert len(image["alt"]) >= (40 if image["figure"] else 1), image
     assert visit.seen["nameless"] == []
+
+
+@pytest.mark.parametrize("form", MOST)
+def test_a_chapter_is_laid_out_for_its_reader(visit, request, form):
+    page = request.node.callspec.params["visit"]
+    if visit.forms and (page.stem, form) not in EXCEPTIONS:
+        assert visit.forms[form] <= MOST[form]
+
+
+def test_one_button_opens_all_code_and_remembers_it(visit):
+    if not visit.forms:
+        return
+    tab = visit.tab.context.new_page()
+    tab.goto(visit.tab.url.split("#")[0])
+    closed = "() => document.querySelectorAll('div.cell details.hide:not([open])').length"
+    before = tab.evaluate(closed)
+    assert before
+    button = tab.get_by_role("button", name="Show all code")
+    button.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate(closed) == 0
+    tab.reload()
+    assert tab.evaluate(closed) == 0
+    tab.get_by_role("button", name="Hide all code").click()
+    assert tab.evaluate(closed) == before
+    tab.close()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_print_loses_neither_code_nor_solutions(visit, browser, scripts):
+    if not visit.forms:
+        return
+    context = browser.new_context(viewport=DESK, java_script_enabled=scripts)
+    tab = context.new_page()
+    tab.goto(visit.tab.url.split("#")[0])
+    tab.emulate_media(media="print")
+    if scripts:
+        tab.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+    lost = tab.evaluate("""() => [...document.querySelectorAll(
+      "article div.cell_input, article .solution p, article details.verdict > p")]
+      .filter((e) => !e.getBoundingClientRect().height || !e.checkVisibility({
+        contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true}))
+      .map((e) => e.outerHTML.slice(0, 120))""")
+    assert lost == []
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -280,7 +306,12 @@ def test_every_check_of_a_chapter_shows_its_verdict_in_a_box_of_its_own(notebook
         assert cell, check.anchor
         box = cell.select_one(".cell_output")
         assert box, check.anchor
-        assert box.get_text().strip().startswith(f"✓ {check.id} holds, "), check.anchor
+        summary = box.select_one("details.verdict > summary")
+        assert summary.get_text().startswith(f"✓ {check.part('says')} {check.id}"), check.anchor
+        page_of_row = "errata" if check.id.startswith("E") else "claims"
+        assert not summary.a, "a link inside a button"
+        link = box.select_one("details.verdict a.claim-link")["href"]
+        assert f"book/{page_of_row}.html#" in link, check.anchor
 
 
 @pytest.mark.parametrize("notebook", ledger.chapters(ROOT), ids=lambda p: p.stem)
@@ -291,6 +322,8 @@ def test_every_figure_of_a_chapter_is_in_the_page(notebook):
 
 
 def test_the_ledger_page_has_a_row_for_every_statement_and_the_errata_page_for_every_erratum():
-    _, claims, errata = ledger.read_ledger(ROOT)
-    assert {f"claim-{ledger.slug(c.id)}" for c in claims} <= anchors(HTML / "book/claims.html")
+    _, claims, errata, beyond = ledger.read_ledger(ROOT)
+    assert {f"claim-{ledger.slug(c.id)}" for c in claims + beyond} <= anchors(
+        HTML / "book/claims.html"
+    )
     assert {f"erratum-{ledger.slug(e.id)}" for e in errata} <= anchors(HTML / "book/errata.html")

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.stats import norm
 
-from sgdnotes.claims import AGREE, REJECT, ClaimFailed, claim
+from sgdnotes import claims
+from sgdnotes.claims import AGREE, REJECT, ClaimFailed, agreement
 from sgdnotes.experiment import Estimate
 
 x, y = sp.symbols("x y", real=True)
@@ -12,6 +14,11 @@ p, q = sp.symbols("p q", positive=True)
 n = sp.Symbol("n", integer=True, positive=True)
 f = sp.Function("f")
 ONE = Estimate(1.0, 0.01)
+WORDS = "the sum confirmed, the product rejected"
+
+
+def claim(id, says=WORDS):
+    return claims.claim(id, says)
 
 
 # Exact.
@@ -104,13 +111,17 @@ def test_exact_refuses_a_side_that_is_no_number_at_a_random_point():
 def test_an_exact_verdict_shows_its_formula_and_what_was_done():
     verdict = claim("S0.21").exact(p / 2, p / 2)
     done = "residual 0, and 0 in 30 digits at 5 random points"
-    assert repr(verdict) == f"S0.21 holds, exact: {done}"
+    assert repr(verdict) == f"{WORDS} (S0.21, exact): {done}"
     formula = r"$\displaystyle \frac{p}{2}$"
-    assert verdict._repr_markdown_() == f"✓ **S0.21** holds, *exact*: {formula}, {done}."
+    assert verdict._repr_markdown_() == (
+        f'<details class="verdict"><summary>✓ {WORDS} <small>S0.21 · exact</small></summary>\n\n'
+        f"{formula}, {done}.\n\n</details>"
+    )
 
 
 def test_an_exact_verdict_on_numbers_claims_no_random_points():
-    assert repr(claim("S0.21").exact(1, 1)) == "S0.21 holds, exact: residual 0, and 0 in 30 digits"
+    verdict = claim("S0.21").exact(1, 1)
+    assert repr(verdict) == f"{WORDS} (S0.21, exact): residual 0, and 0 in 30 digits"
 
 
 def test_a_formula_too_long_for_one_line_is_left_out():
@@ -202,13 +213,11 @@ def test_a_measured_verdict_shows_two_digits_of_the_error_and_the_value_to_the_s
     estimate = Estimate(0.01560971, 0.00001312)
     verdict = claim("S0.1").measured(estimate, 1 / 64, rival=1 / 80)
     assert repr(verdict) == (
-        "S0.1 holds, measured: 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
+        f"{WORDS} (S0.1, measured): 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
         "the rival, 0.0125, is rejected at |z| = 240"
     )
-    assert verdict._repr_markdown_().startswith(
-        "✓ **S0.1** holds, *measured*: 0.015610 ± 0.000013,"
-    )
-    assert "measured: 123 ± 11, expected 120" in repr(
+    assert "0.015610 ± 0.000013," in verdict._repr_markdown_()
+    assert "measured): 123 ± 11, expected 120" in repr(
         claim("S0.1").measured(Estimate(123.4, 11.2), 120, rival=300)
     )
 
@@ -225,6 +234,65 @@ def test_ids_of_the_ledger_are_accepted(id):
 def test_other_ids_are_refused(id):
     with pytest.raises(ValueError, match="id must look like"):
         claim(id)
+
+
+# Words.
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "",
+        "short",
+        "two\nlines of words",
+        " a blank in front",
+        "$x^2$ confirmed",
+        "a < b confirmed",
+        "w" * 141,
+        3,
+    ],
+)
+def test_a_claim_says_in_one_plain_line_what_it_confirms(says):
+    with pytest.raises(ValueError, match="says must be"):
+        claim("B1", says)
+
+
+def test_a_tick_stands_beside_the_words_and_never_beside_an_id_that_holds():
+    right = claim("S2.12", "max(1, N′/B) confirmed; the printed min rejected")
+    verdict = right.exact(sp.Max(1, p), sp.Max(p, 1), printed=sp.Min(1, p))
+    assert "<summary>✓ max(1, N′/B) confirmed; the printed min" in verdict._repr_markdown_()
+    assert "<small>S2.12, corrected · exact</small>" in verdict._repr_markdown_()
+    assert repr(verdict).startswith(f"{right.says} (S2.12, corrected, exact): ")
+    measured = claim("E1").measured(ONE, 1.0, printed=2.0)
+    assert "(E1, corrected, measured): " in repr(measured)
+    assert "corrected" not in repr(claim("E1").measured(ONE, 1.0, rival=2.0))
+
+
+# Many values.
+
+
+def test_many_true_values_are_refused_as_rarely_as_one():
+    assert agreement(1) == pytest.approx(AGREE)
+    for n in (2, 40, 5000):
+        inside = norm.cdf(agreement(n)) - norm.cdf(-agreement(n))
+        assert inside**n == pytest.approx(norm.cdf(AGREE) - norm.cdf(-AGREE), rel=1e-9)
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        true = Estimate(1 + 0.01 * rng.standard_normal(253), np.full(253, 0.01))
+        claim("B1").measured(true, np.ones(253))
+
+
+def test_one_value_of_many_that_is_off_is_refused():
+    off = Estimate(np.r_[1.06, np.ones(252)], np.full(253, 0.01))
+    with pytest.raises(ClaimFailed, match=r"\|z\| = 6.0 > 5.16"):
+        claim("B1").measured(off, np.ones(253))
+
+
+def test_values_that_share_randomness_are_not_judged_together():
+    alike = Estimate(np.full(9, 1.03), np.full(9, 0.01))
+    with pytest.raises(ClaimFailed, match="root mean square"):
+        claim("B1").measured(alike, np.ones(9))
+    claim("B1").measured(alike, np.ones(9), independent=False)
 
 
 # What must not pass by accident.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes.experiment import SGD, Gaussian, Langevin, MiniBatch, TwoPoint
+from sgdnotes.experiment import SGD, Gaussian, Langevin, MiniBatch, TorchSGD, TwoPoint
 from sgdnotes.losses import DataLoss, Loss
 
 x, y, u = sp.symbols("x y u", real=True)
@@ -123,3 +123,78 @@ def test_a_step_changes_the_points_in_place(dynamics):
     assert answer is None
     assert not (points == 1.0).any()
     assert set(memory) == ({"velocity"} if getattr(dynamics, "momentum", 0) else set())
+
+
+# SGD in PyTorch's form.
+
+
+@pytest.mark.parametrize(
+    ("momentum", "dampening", "decay", "nesterov"),
+    [(0.0, 0.0, 0.2, False), (0.7, 0.4, 0.0, False), (0.7, 0.4, 0.2, False), (0.7, 0.0, 0.2, True)],
+)
+def test_torch_sgd_follows_the_loop_of_its_docstring(momentum, dampening, decay, nesterov):
+    def schedule(t):
+        return 0.1 / t
+
+    start = np.linspace(-1, 1, 6)
+    dynamics = TorchSGD(schedule, momentum, dampening, decay, nesterov, batch_size=4)
+    got = run(dynamics, WELL, Gaussian(0.3), start, 20)
+    rng, points, average = np.random.default_rng(1), start.copy(), None
+    for t in range(1, 21):
+        g = points**3 - points + np.sqrt(0.3 / 4) * rng.standard_normal(6) + decay * points
+        average = g if average is None else momentum * average + (1 - dampening) * g
+        move = g + momentum * average if nesterov else average if momentum else g
+        points = points - schedule(t) * move
+    assert np.allclose(got, points, rtol=1e-12)
+
+
+def test_a_schedule_is_felt_by_old_gradients_in_pytorchs_form_alone():
+    told = {"loss": Loss(x, x), "noise": Gaussian(0.0), "start": [0.0], "steps": 2}
+    rates = {1: 0.1, 2: 0.01}
+    # b = 1, then 1.9: −0.1 − 0.01·1.9; v = 0.1, then 0.9·0.1 + 0.01: −0.1 − 0.1.
+    assert run(TorchSGD(rates.get, 0.9), **told)[0] == pytest.approx(-0.119, rel=1e-12)
+    assert run(SGD(rates.get, 0.9), **told)[0] == pytest.approx(-0.2, rel=1e-12)
+
+
+def test_at_a_constant_rate_pytorchs_form_is_the_velocity_form():
+    start = np.linspace(-1, 1, 6)
+    got = run(TorchSGD(0.05, 0.9), WELL, Gaussian(0.3), start, 20)
+    assert np.allclose(got, run(SGD(0.05, 0.9), WELL, Gaussian(0.3), start, 20), rtol=1e-12)
+    assert not np.allclose(got, run(TorchSGD(0.05, 0.9, 0.9), WELL, Gaussian(0.3), start, 20))
+
+
+def test_weight_decay_is_a_parabola_added_to_the_loss():
+    start = np.array([[1.0, 2.0], [-1.0, 0.5]])
+    decayed = Loss(BOWL.expr + sp.Rational(3, 20) * (x**2 + y**2), (x, y))
+    matrix = np.array([[0.1, 0.02], [0.0, 0.1]])
+    got = run(TorchSGD(matrix, 0.5, weight_decay=0.3), BOWL, Gaussian(0.2), start, 10)
+    assert np.allclose(got, run(SGD(matrix, 0.5), decayed, Gaussian(0.2), start, 10), rtol=1e-12)
+
+
+def test_nesterov_without_noise_is_gradient_descent_with_a_look_ahead():
+    # Sutskever's form: θ ← θ + μv, then a step; PyTorch's parameter is the one looked from.
+    got = run(TorchSGD(0.1, 0.6, nesterov=True), Loss(3 * x**2 / 2, x), Gaussian(0.0), [1.0], 30)
+    looked_from, velocity = 1.0, 0.0
+    for _ in range(30):
+        theta = looked_from - 0.6 * velocity  # where Sutskever's parameter is
+        velocity = 0.6 * velocity - 0.1 * 3 * looked_from
+        looked_from = theta + velocity + 0.6 * velocity
+    assert got[0] == pytest.approx(looked_from, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("momentum", {"momentum": 1.0}),
+        ("dampening", {"momentum": 0.5, "dampening": -0.1}),
+        ("dampening", {"momentum": 0.5, "dampening": 1.0}),
+        ("weight_decay", {"weight_decay": -1e-3}),
+        ("weight_decay", {"weight_decay": np.nan}),
+        ("nesterov", {"nesterov": True}),
+        ("nesterov", {"nesterov": True, "momentum": 0.5, "dampening": 0.5}),
+        ("batch_size", {"batch_size": 0}),
+    ],
+)
+def test_a_keyword_of_torch_sgd_that_makes_no_sense_is_refused_by_name(name, told):
+    with pytest.raises(ValueError, match=rf"^{name} must"):
+        TorchSGD(0.1, **told)

@@ -8,12 +8,12 @@ import pytest
 import sgdbook_ledger as ledger
 
 ROOT = Path(__file__).parents[1]
-COUNTS = {"S0": 23, "S1": 12, "S2": 29, "S3": 5, "S4": 15}
+COUNTS = {"S0": 23, "S1": 12, "S2": 34, "S3": 5, "S4": 17}
 ERRATA = 15
 CHAPTERS = {f"{k:02d}" for k in range(1, 23)}
-SOURCES, CLAIMS, MISTAKES = ledger.read_ledger(ROOT)
+SOURCES, CLAIMS, MISTAKES, BEYOND = ledger.read_ledger(ROOT)
 WRITTEN = ledger.chapters(ROOT)
-LISTED = {row.id for row in (*CLAIMS, *MISTAKES)}
+LISTED = {row.id for row in (*CLAIMS, *MISTAKES, *BEYOND)}
 CORRECTED = {"typo", "wrong"}
 ROLE = re.compile(r"\{claim\}`([^`]*)`")
 EVERYWHERE = [*sorted((ROOT / "book").glob("*.md")), *WRITTEN, ROOT / "book" / "claims.yml"]
@@ -77,11 +77,11 @@ def test_a_statement_of_a_written_chapter_is_checked_there_or_noted_there(row):
 
 @for_each([row for row in MISTAKES if row.written])
 def test_an_erratum_of_a_written_chapter_rejects_the_printed_form_there(row):
-    here = [check.verdict for check in row.checks if check.notebook[:2] == row.fields["chapter"]]
+    here = [check for check in row.checks if check.notebook[:2] == row.fields["chapter"]]
     assert any(
-        verdict.startswith(f"{row.id} holds, ")
-        and re.search(r"the printed form(, [^,;]+,)? is rejected", verdict)
-        for verdict in here
+        check.part("corrected")
+        and re.search(r"the printed form(, [^,;]+,)? is rejected", check.verdict)
+        for check in here
     ), here
 
 
@@ -93,7 +93,32 @@ def test_only_misprints_notation_and_wording_may_be_noted_instead_of_checked(row
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.stem)
 def test_a_notebook_checks_only_what_is_listed(path):
     checked = {check.id for check in ledger.read_checks(path)}
-    assert {id for id in checked if not id.startswith("B")} <= LISTED
+    assert checked <= LISTED
+
+
+@for_each([row for row in BEYOND if row.written])
+def test_what_goes_beyond_the_sources_is_said_and_checked_in_its_chapter(row):
+    assert row.fields["says"].strip()
+    assert row.fields["verdict"] in {"ok", "ok if"}
+    assert set(row.fields) <= {"id", "says", "verdict", "truth", "cite", "chapter"}
+    assert ("truth" in row.fields) == (row.fields["verdict"] == "ok if")
+    assert [c for c in row.checks if c.notebook[:2] == row.fields["chapter"]]
+
+
+@pytest.mark.parametrize("key", sorted({r.fields["cite"] for r in BEYOND if "cite" in r.fields}))
+def test_what_a_row_cites_is_in_the_bibliography(key):
+    assert re.search(rf"^@\w+\{{{key},", (ROOT / "book/references.bib").read_text("utf8"), re.M)
+
+
+def test_no_two_checks_say_the_same():
+    said = Counter(c.part("says") for path in WRITTEN for c in ledger.read_checks(path))
+    assert [words for words, times in said.items() if times > 1] == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.stem)
+def test_every_stored_verdict_says_what_it_confirms(path):
+    for check in ledger.read_checks(path):
+        assert check.part("kind") in ("exact", "measured")
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.stem)

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from nbval.plugin import get_sanitize_patterns
 
-from sgdnotes.claims import claim
+from sgdnotes.claims import claim as named
 from sgdnotes.experiment import Estimate
 
 FILE = Path(__file__).parent / "nbval-sanitise.cfg"
 PLAIN = (
-    "S0.1 holds, measured: 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
+    "the sum confirmed (S0.1, measured): 0.015610 ± 0.000013, expected 0.015625, |z| = 1.2; "
     "the rival, 0.0125, is rejected at |z| = 240"
 )
+
+
+def claim(id):
+    return named(id, "the sum confirmed")
 
 
 def sanitised(text):
@@ -35,18 +39,16 @@ def test_the_file_is_plain_ascii_with_one_replacement_a_pattern():
 
 
 def test_the_last_digit_of_value_error_and_both_z_is_hidden_and_nothing_else():
-    assert repr(verdict()).startswith("S0.1 holds, measured: 0.015610 ± 0.000013,")
+    assert repr(verdict()).startswith(PLAIN[:60])
     assert sanitised(PLAIN) == (
-        "S0.1 holds, measured: 0.01561# ± 0.00001#, expected 0.015625, |z| = 1.#; "
+        "the sum confirmed (S0.1, measured): 0.01561# ± 0.00001#, expected 0.015625, |z| = 1.#; "
         "the rival, 0.0125, is rejected at |z| = 2#0"
     )
 
 
 def test_the_shown_form_is_treated_like_the_plain_one():
     shown = sanitised(verdict()._repr_markdown_())
-    assert shown.startswith(
-        "✓ **S0.1** holds, *measured*: 0.01561# ± 0.00001#, expected 0.015625, |z| = 1.#; the rival"
-    )
+    assert "\n\n0.01561# ± 0.00001#, expected 0.015625, |z| = 1.#; the rival" in shown
 
 
 @pytest.mark.parametrize(
@@ -79,8 +81,8 @@ def test_another_last_digit_passes(old, new):
         ("|z| = 240", "|z| = 24"),
         ("|z| = 240", "|z| = 2400"),
         ("S0.1", "S0.2"),
-        ("holds", "fails"),
-        ("measured:", "exact:"),
+        ("confirmed", "rejected"),
+        ("measured)", "exact)"),
         ("rejected", "accepted"),
         ("rival", "printed form"),
     ],
@@ -94,20 +96,20 @@ def test_any_other_edit_is_caught(old, new):
 def test_the_last_digit_is_found_at_every_size_of_the_error(error):
     # The rival is 90.9 standard errors away.
     text = repr(verdict(5 * error, error, expected=4 * error, rival=105.9 * error))
-    value, spread = re.search(r"measured: (\S+) ± (\S+),", text).groups()
-    assert f"measured: {value[:-1]}# ± {spread[:-1]}#, expected" in sanitised(text)
+    value, spread = re.search(r"measured\): (\S+) ± (\S+),", text).groups()
+    assert f"measured): {value[:-1]}# ± {spread[:-1]}#, expected" in sanitised(text)
 
 
 def test_a_negative_value_keeps_its_sign():
     text = sanitised(repr(verdict(-0.512, 0.011, expected=-0.5, rival=0.5)))
-    assert "measured: -0.51# ± 0.01#, expected -0.5, |z| = 1.#" in text
+    assert "measured): -0.51# ± 0.01#, expected -0.5, |z| = 1.#" in text
 
 
 def test_a_verdict_on_several_points_hides_only_its_z():
     several = Estimate(np.array([1.0, 2.0]), np.array([0.01, 0.02]))
     text = repr(claim("S0.1").measured(several, [1.012, 2.0]))
     assert sanitised(text) == (
-        "S0.1 holds, measured: at 2 points, the largest gap, |z| = 1.#; "
+        "the sum confirmed (S0.1, measured): at 2 points, the largest gap, |z| = 1.#; "
         "twice that is rejected at |z| = 1#0; half of it is rejected at |z| = 5#"
     )
 

@@ -6,7 +6,6 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tools import pdf
-from tools.browser import find_browser
 
 PAGE = """<html><head><link rel="stylesheet" href="../_static/book.css?digest=1">
 <script>window.MathJax = {{}};</script><script src="../_static/mathjax/tex-svg.js?v=1"></script>
@@ -71,19 +70,18 @@ def test_of_the_scripts_only_the_equations_run(soup):
     assert [link["href"] for link in soup.select("link")] == ["_static/book.css"]
 
 
-@pytest.mark.skipif(not find_browser(), reason="no Chromium or Chrome was found")
-def test_the_browser_prints_it_and_leaves_nothing_behind(html, tmp_path):
+def test_the_browser_prints_it_and_leaves_nothing_behind(browser, html, tmp_path):
     script = html / "_static" / "mathjax" / "tex-svg.js"
     script.parent.mkdir(parents=True)
     code = "document.querySelector('.math').append(document.createElement('mjx-container'));"
     ready = "MathJax.startup = {promise: Promise.resolve()};"
     script.write_text(f"{ready} onload = () => {{{code}}}")
     out = tmp_path / "book.pdf"
-    pdf.print_book(html, out)
+    pdf.print_book(browser, html, out)
     data = out.read_bytes()
     assert data.startswith(b"%PDF")
     assert len(re.findall(rb"/Type */Page\b", data)) == 3
     assert not (html / "_print.html").exists()
     script.write_text(ready)
     with pytest.raises(RuntimeError, match="did not set every equation"):
-        pdf.print_book(html, out)
+        pdf.print_book(browser, html, out)

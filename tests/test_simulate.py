@@ -10,10 +10,13 @@ import sympy as sp
 
 from sgdnotes.experiment import (
     SGD,
+    Adam,
     Diverged,
     Gaussian,
     Langevin,
     MiniBatch,
+    RMSProp,
+    TorchSGD,
     TwoPoint,
     Uniform,
     estimate,
@@ -384,16 +387,41 @@ def test_one_rate_a_chain_is_not_mistaken_for_one_rate_a_parameter():
         )  # fmt: skip
 
 
-def test_a_schedule_that_is_not_positive_is_refused_with_its_step():
-    with pytest.raises(ValueError, match=r"learning_rate\(3\)"):
+def test_a_schedule_that_is_negative_is_refused_with_its_step():
+    with pytest.raises(ValueError, match=r"learning_rate\(4\) must be finite and at least 0"):
         simulate(
             SGD(lambda t: 0.1 * (3 - t)), Loss(x**2 / 2, x), Gaussian(1.0), start=0.0, chains=2,
             steps=5, rng=1,
         )  # fmt: skip
 
 
-def test_langevin_refuses_batches_of_data():
-    with pytest.raises(ValueError, match="noise must be additive"):
-        simulate(
-            Langevin(0.1, 0.01), Loss(x**2 / 2, x), MiniBatch(), start=0.0, chains=2, steps=2, rng=1
-        )
+@pytest.mark.parametrize("dynamics", [SGD, RMSProp, Adam, TorchSGD])
+def test_a_schedule_may_begin_and_end_at_zero_and_does_not_move_there(dynamics):
+    warm = np.array([0.0, 0.1, 0.05, 0.0])
+    told = {"start": 1.0, "chains": 3, "steps": 4, "rng": 1, "record_every": 1}
+    run = simulate(dynamics(lambda t: warm[t - 1]), quadratic(), Gaussian(0.1), **told)
+    assert (run.path[1] == 1.0).all()
+    assert (run.path[2] != run.path[1]).all()
+    assert np.array_equal(run.path[4], run.path[3])
+    with pytest.raises(ValueError, match="learning_rate must be positive"):
+        dynamics(0.0)
+
+
+def test_a_schedule_may_give_one_rate_a_parameter_but_not_one_a_chain():
+    told = {"start": 1.0, "chains": 4, "steps": 2, "rng": 1}
+    both = simulate(SGD(lambda t: np.array([0.1, 0.2])), BOWL, Gaussian(0.1), **told)
+    assert np.array_equal(
+        both.samples, simulate(SGD(np.array([0.1, 0.2])), BOWL, Gaussian(0.1), **told).samples
+    )
+    for loss, count in ((quadratic(), 4), (BOWL, 4), (quadratic(), 3)):
+        with pytest.raises(ValueError, match=rf"learning_rate\(1\) .* got shape \({count},\)"):
+            simulate(SGD(lambda t, n=count: np.full(n, 0.1)), loss, Gaussian(0.1), **told)
+
+
+def test_a_later_change_of_the_callers_array_does_not_change_the_rate():
+    rates = np.array([0.1, 0.2])
+    dynamics = SGD(rates)
+    rates[0] = -5.0
+    assert dynamics.learning_rate.tolist() == [0.1, 0.2]
+    with pytest.raises(ValueError, match="read-only"):
+        dynamics.learning_rate[0] = -5.0

@@ -128,26 +128,33 @@ def whole(html):
     )
 
 
-def print_book(html, pdf):
-    page_file = html / "_print.html"
-    page_file.write_text(whole(html), "utf8")
+def print_book(browser, html, pdf):
+    """Print the book that is built in the folder `html` into the file `pdf`."""
+    file = html / "_print.html"
+    file.write_text(whole(html), "utf8")
+    page = browser.new_page()
+    page.set_default_timeout(600_000)
     try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
-            page = browser.new_page()
-            page.goto(page_file.as_uri(), timeout=600_000)
-            page.evaluate("() => MathJax.startup.promise.then(() => null)")
-            if page.evaluate(UNSET):
-                raise RuntimeError("the browser did not set every equation")
-            page.pdf(
-                path=str(pdf), format="A4", margin=MARGIN, outline=True, tagged=True,
-                print_background=True, display_header_footer=True, header_template="<p></p>",
-                footer_template=FOOTER,
-            )  # fmt: skip
-            browser.close()
+        page.goto(file.as_uri())
+        page.evaluate("() => MathJax.startup.promise.then(() => null)")
+        if page.evaluate(UNSET):
+            raise RuntimeError("the browser did not set every equation")
+        page.pdf(
+            path=str(pdf), format="A4", margin=MARGIN, outline=True, tagged=True,
+            print_background=True, display_header_footer=True, header_template="<p></p>",
+            footer_template=FOOTER,
+        )  # fmt: skip
     finally:
-        page_file.unlink()
+        page.close()
+        file.unlink()
+
+
+def main(html, pdf):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=FLAGS)
+        print_book(browser, Path(html).resolve(), Path(pdf).resolve())
+        browser.close()
 
 
 if __name__ == "__main__":
-    print_book(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
+    main(*sys.argv[1:])

@@ -1,8 +1,9 @@
-"""The ledger: every statement of the lectures, and the cells that check it.
+"""The ledger: every statement of the book, and the cells that check it.
 
 Fills `book/claims.md` and `book/errata.md` from `book/claims.yml` and the
-verdicts stored in the notebooks, gives each check cell an anchor, and offers the
-role {claim}`S0.21`, a link to the statement's row.
+verdicts stored in the notebooks; gives each check cell an anchor and its verdict
+a link to the row; offers the role {claim}`S0.21`, a link to that row, and the
+directive {audit}, the list of a chapter's checks.
 """
 
 from __future__ import annotations
@@ -14,9 +15,16 @@ from pathlib import Path
 
 import yaml
 from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
 
 VERDICTS = ("ok", "ok if", "typo", "wrong", "loose", "notation")
-_CHECK = re.compile(r"""claim\(\s*["']([SEB]\d+(?:\.\d+)?)["']\s*\)""")
+_CHECK = re.compile(r"""claim\(\s*["']([SEB]\d+(?:\.\d+)?)["']""")
+_VERDICT = re.compile(
+    r"(?P<says>.+?) \((?P<id>[SEB][\d.]+)(?P<corrected>, corrected)?, (?P<kind>exact|measured)\): "
+    r"(?P<details>.+)",
+    re.DOTALL,
+)
+_LABEL = re.compile(r"<small>([SEB][\d.]+)(, corrected)? · (.*?)</summary>", re.DOTALL)
 _NOTE = re.compile(r"^\(note-([seb]\d+(?:-\d+)?)\)=\s*$", re.MULTILINE)
 _FILL = "<!-- filled from claims.yml at build time -->"
 
@@ -30,10 +38,17 @@ class Check:
     anchor: str
     verdict: str  # the stored text/plain, or "" if nothing is stored
 
+    def part(self, name: str) -> str:
+        """What the verdict `says`, its `kind`, `corrected` or `details`."""
+        found = _VERDICT.fullmatch(self.verdict)
+        if not found or found["id"] != self.id:
+            raise ValueError(f"{self.notebook}: a check of {self.id} has no stored verdict")
+        return found[name] or ""
+
 
 @dataclass
 class Row:
-    """One statement or erratum, with what the notebooks say of it."""
+    """One statement, erratum or addition, with what the notebooks say of it."""
 
     id: str
     fields: dict
@@ -81,8 +96,8 @@ def chapters(root: Path) -> list[Path]:
     return [root / f"{f}.ipynb" for f in files if f.startswith("notebooks/")]
 
 
-def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row]]:
-    """The sources, the rows of the statements, and the rows of the errata."""
+def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row], list[Row]]:
+    """The sources; the rows of the statements, of the errata, and of what goes beyond."""
     data = yaml.safe_load((root / "book" / "claims.yml").read_text("utf8"))
     written = {notebook.name[:2]: notebook for notebook in chapters(root)}
     checks = [c for notebook in written.values() for c in read_checks(notebook)]
@@ -100,57 +115,66 @@ def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row]]:
             for entry in entries
         ]
 
-    return data["sources"], rows(data["claims"]), rows(data["errata"])
+    return data["sources"], rows(data["claims"]), rows(data["errata"]), rows(data["beyond"])
 
 
-def _kind(check: Check) -> str:
-    for kind in ("exact", "measured"):
-        if f"{check.id} holds, {kind}" in check.verdict:
-            return kind
-    raise ValueError(f"{check.notebook}: a check of {check.id} has no stored verdict that it holds")
+def _target(id: str) -> str:
+    return ("erratum-" if id.startswith("E") else "claim-") + slug(id)
 
 
 def _checks_line(row: Row) -> str:
     if not row.written:
         return f"*To come, in chapter {row.fields['chapter']}.*"
-    links = []
-    for check in row.checks:
-        kind = _kind(check)
-        rejects = ", rejects a rival" if "rejected" in check.verdict else ""
-        links.append(f"{{ref}}`{kind} in {check.notebook[:2]}{rejects} <{check.anchor}>`")
+    links = [
+        f"{{ref}}`{check.part('says')} <{check.anchor}>` "
+        f"({check.part('kind')}, chapter {int(check.notebook[:2])})"
+        for check in row.checks
+    ]
     if row.note:
-        links.append(f"{{ref}}`noted in {row.note[:2]} <note-{slug(row.id)}>`")
-    return "Checked: " + " · ".join(links) + "."
+        links.append(
+            f"{{ref}}`noted in chapter {int(row.note[:2])}, where it occurs <note-{slug(row.id)}>`"
+        )
+    return "\n".join(["Checked:", "", *(f"- {link}" for link in links)])
+
+
+def _row_text(row: Row) -> list[str]:
+    entry = row.fields
+    errata = " · ".join(f"{{ref}}`{e} <erratum-{slug(e)}>`" for e in entry.get("errata", ()))
+    head = [f"**{row.id}**", f"*{entry['verdict']}*", errata]
+    if "cite" in entry:
+        head.append(f"{{cite:t}}`{entry['cite']}`")
+    lines = [
+        f"({_target(row.id)})=",
+        f"::::{{div}} claim claim-{entry['verdict'].replace(' ', '-')}",
+        " · ".join(filter(None, head)),
+        "",
+        entry["says"].strip(),
+        "",
+    ]
+    if "truth" in entry:
+        lines += [f"**In truth.** {entry['truth'].strip()}", ""]
+    return [*lines, _checks_line(row), "::::", ""]
 
 
 def _claims_text(root: Path) -> str:
-    sources, claims, _ = read_ledger(root)
+    sources, claims, _, beyond = read_ledger(root)
     lines = []
     for key, source in sources.items():
         mine = [row for row in claims if row.id.startswith(key + ".")]
         lines += [f"## {key}: {source['title']}", "", f"{{cite:t}}`{source['cite']}`.", ""]
-        for row in mine:
-            entry = row.fields
-            errata = " · ".join(
-                f"{{ref}}`{e} <erratum-{slug(e)}>`" for e in entry.get("errata", ())
-            )
-            kind = entry["verdict"].replace(" ", "-")
-            lines += [
-                f"(claim-{slug(row.id)})=",
-                f"::::{{div}} claim claim-{kind}",
-                f"**{row.id}** · *{entry['verdict']}*" + (f" · {errata}" if errata else ""),
-                "",
-                entry["says"].strip(),
-                "",
-            ]
-            if "truth" in entry:
-                lines += [f"**In truth.** {entry['truth'].strip()}", ""]
-            lines += [_checks_line(row), "::::", ""]
+        lines += [line for row in mine for line in _row_text(row)]
+    lines += [
+        "## B: beyond the lectures",
+        "",
+        "What the book adds, and where it comes from.",
+        "",
+        *(line for row in beyond for line in _row_text(row)),
+    ]
     return "\n".join(lines)
 
 
 def _errata_text(root: Path) -> str:
-    _, _, errata = read_ledger(root)
+    _, _, errata, _ = read_ledger(root)
     lines = []
     for row in errata:
         entry = row.fields
@@ -175,22 +199,24 @@ def _errata_text(root: Path) -> str:
 
 def _counts_text(root: Path) -> str:
     """How many statements are checked how, the checks of their errata included."""
-    _, claims, errata = read_ledger(root)
+    _, claims, errata, beyond = read_ledger(root)
     found = {row.id: row.checks for row in errata}
     kinds = [
-        {_kind(c) for c in sum((found[e] for e in row.fields.get("errata", ())), row.checks)}
+        {c.part("kind") for e in row.fields.get("errata", ()) for c in found[e]}
+        | {c.part("kind") for c in row.checks}
         for row in claims
     ]
     return (
-        f"Of {len(claims)} statements {kinds.count({'exact', 'measured'})} are checked by SymPy "
-        f"and by simulation, {kinds.count({'exact'})} by SymPy alone, "
+        f"Of {len(claims)} statements of the sources {kinds.count({'exact', 'measured'})} are "
+        f"checked by SymPy and by simulation, {kinds.count({'exact'})} by SymPy alone, "
         f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
         f"notation or of record, and are noted where they occur. There are {len(errata)} errata, "
-        f"each with a check that rejects what is printed."
+        f"each with a check that rejects what is printed, and {len(beyond)} results beyond the "
+        f"sources."
     )
 
 
-FILLED = {"book/claims": _claims_text, "book/errata": _errata_text, "book/index": _counts_text}
+FILLED = {"book/claims": _claims_text, "book/errata": _errata_text, "book/about": _counts_text}
 
 
 def _fill(app, docname, source):
@@ -208,21 +234,69 @@ def _anchor_checks(app, doctree):
     if not docname.startswith("notebooks/") or not notebook.exists():
         return
     checks = iter(read_checks(notebook))
+    rows = {row.id: row for part in read_ledger(Path(app.srcdir))[1:] for row in part}
     standard = app.env.get_domain("std")
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") != "cell_code":
             continue
-        for _ in _CHECK.findall(next(iter(cell.findall(nodes.literal_block))).astext()):
+        found = _CHECK.findall(next(iter(cell.findall(nodes.literal_block))).astext())
+        for _ in found:
             anchor = next(checks).anchor
             cell["ids"].append(anchor)
             standard.anonlabels[anchor] = docname, anchor
             standard.labels[anchor] = docname, anchor, anchor
+        if cell.get("hide_mode"):
+            whole = "check" if found else "more"
+            cell["prompt_show"] = whole if cell["hide_mode"] == "all" else "code"
+            cell["prompt_hide"] = f"hide the {cell['prompt_show']}"
+        for html in cell.findall(nodes.raw):
+            _link_label(app, docname, html, rows)
+
+
+def _link_label(app, docname, html, rows):
+    """Say in a shown verdict what the ledger thinks of the row, and link to it.
+
+    The link stands in the details: a summary is a button already.
+    """
+
+    def linked(found):
+        id, corrected, rest = found.groups(default="")
+        page = "book/errata" if id.startswith("E") else "book/claims"
+        uri = app.builder.get_relative_uri(docname, page)
+        printed = rows[id].fields.get("verdict") if id in rows else None
+        if printed in ("wrong", "loose", "typo") and not corrected:
+            corrected = f", {printed} as printed"
+        return (
+            f"<small>{id}{corrected} · {rest}</summary>"
+            f'<p><a class="claim-link" href="{uri}#{_target(id)}">{id} in the ledger</a></p>'
+        )
+
+    new = _LABEL.sub(linked, html.astext())
+    if new != html.astext():
+        html.children = [nodes.Text(new)]
+        html.rawsource = new
+
+
+class Audit(SphinxDirective):
+    """What a chapter's checks confirm, by what, and against which rival."""
+
+    def run(self):
+        notebook = Path(self.env.srcdir) / f"{self.env.docname}.ipynb"
+        lines = ["| confirmed | how | figures and rival |", "|:--|:--|:--|"]
+        for check in read_checks(notebook):
+            details = check.part("details").replace("|", "\\|")
+            lines.append(
+                f"| {{ref}}`{check.part('says')} <{check.anchor}>` "
+                f"| {{claim}}`{check.id}`{check.part('corrected')}, {check.part('kind')} "
+                f"| {details} |"
+            )
+        return self.parse_text_to_nodes("\n".join(lines))
 
 
 def _claim_role(name, rawtext, text, lineno, inliner, options=None, content=()):
     from sphinx.addnodes import pending_xref
 
-    target = ("erratum-" if text.startswith("E") else "claim-") + slug(text)
+    target = _target(text)
     reference = pending_xref(
         rawtext, refdomain="std", reftype="ref", reftarget=target, refexplicit=True,
         refwarn=True, refdoc=inliner.document.settings.env.docname,
@@ -236,4 +310,5 @@ def setup(app):
     app.connect("env-get-outdated", _outdated)
     app.connect("doctree-read", _anchor_checks)
     app.add_role("claim", _claim_role)
+    app.add_directive("audit", Audit)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}

@@ -1,7 +1,10 @@
 """What experiment measures: noise, dynamics, simulated chains, estimates with errors."""
 
 from sgdnotes.experiment import estimate
-from sgdnotes.experiment.dynamics import SGD, Adam, Langevin, RMSProp
+from sgdnotes.experiment.adaptive import Adam, RMSProp
+from sgdnotes.experiment.block import Diverged
+from sgdnotes.experiment.dynamics import SGD, Langevin, TorchSGD
+from sgdnotes.experiment.epochs import Epochs
 from sgdnotes.experiment.estimate import Estimate, UpperBound
 from sgdnotes.experiment.noise import (
     Gaussian,
@@ -11,23 +14,30 @@ from sgdnotes.experiment.noise import (
     Uniform,
     standard_normal,
 )
-from sgdnotes.experiment.simulate import Diverged, Run, simulate
+from sgdnotes.experiment.rare import RareEvents, rare_event_rate
+from sgdnotes.experiment.simulate import Run, simulate
+from sgdnotes.experiment.underdamped import UnderdampedLangevin
 
 __all__ = [
     "SGD",
     "Adam",
     "Diverged",
+    "Epochs",
     "Estimate",
     "Gaussian",
     "Langevin",
     "MiniBatch",
     "RMSProp",
+    "RareEvents",
     "Run",
     "StateDependent",
+    "TorchSGD",
     "TwoPoint",
+    "UnderdampedLangevin",
     "Uniform",
     "UpperBound",
     "estimate",
+    "rare_event_rate",
     "simulate",
     "standard_normal",
 ]

@@ -8,31 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import fraction, positive, whole
-from sgdnotes.experiment.noise import standard_normal
+from sgdnotes.checks import fraction, positive, real
+from sgdnotes.experiment.noise import drift_of, thermal_kick
+from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 
-__all__ = ["SGD", "Adam", "Langevin", "RMSProp"]
-
-
-def _at_least(least: int, name: str, value: float) -> None:
-    if not least <= value < np.inf:
-        raise ValueError(f"{name} must be finite and at least {least}, got {value!r}")
+__all__ = ["SGD", "Langevin", "TorchSGD"]
 
 
-def _vector_rate(rate) -> None:
-    if not callable(rate):
-        if np.ndim(rate) > 1:
-            raise ValueError(f"learning_rate must not be a matrix here, got shape {np.shape(rate)}")
-        positive("learning_rate", rate, axes=1)
-
-
-def _rate_at(learning_rate, t: int):
-    """The rate of step t; a schedule is checked at every step it is asked for."""
-    if not callable(learning_rate):
-        return learning_rate
-    rate = learning_rate(t)
-    positive(f"learning_rate({t})", rate, axes=1)
-    return rate
+def _scaled(gradient: np.ndarray, rate) -> np.ndarray:
+    """The gradient times the rate, in place unless the rate is a matrix."""
+    if np.ndim(rate) == 2:
+        # Not a matrix product: its bits may depend on the threads of BLAS.
+        return np.einsum("ij,jm->im", rate, gradient.T).T
+    gradient *= rate
+    return gradient
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +33,7 @@ class SGD:
     learning_rate : float, (d,) array, (d, d) array, or callable
         η. An array holds one rate a parameter; a matrix preconditions the
         gradient (Φ ← Φ − Pĝ); a callable is given the number of the step,
-        1, 2, 3, …, and returns a float.
+        1, 2, 3, …, and returns a float or a (d,) array, at least 0.
     momentum : float
         μ = 1 − 1/N_g, from 0 up to but not including 1.
     batch_size : int
@@ -62,15 +51,10 @@ class SGD:
     batch_size: int = 1
 
     def __post_init__(self):
-        if np.ndim(self.learning_rate) == 2:
-            if not np.isfinite(self.learning_rate).all():
-                raise ValueError(f"learning_rate must be finite, got {self.learning_rate!r}")
-        elif not callable(self.learning_rate):
-            positive("learning_rate", self.learning_rate, axes=1)
-        if np.ndim(self.learning_rate):
-            object.__setattr__(self, "learning_rate", np.asarray(self.learning_rate, dtype=float))
         fraction("momentum", self.momentum)
-        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        object.__setattr__(self, "learning_rate", rate_of(self.learning_rate, axes=2))
+        object.__setattr__(self, "momentum", real("momentum", self.momentum))
+        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: the velocity, if μ > 0."""
@@ -79,12 +63,7 @@ class SGD:
     def step(self, x, memory, loss, noise, rng, t) -> None:
         """Move every chain in `x` by one update, in place."""
         move = noise.gradient(loss, x, rng, self.batch_size)
-        rate = _rate_at(self.learning_rate, t)
-        if getattr(rate, "ndim", 0) == 2:
-            # Not a matrix product: its bits may depend on the threads of BLAS.
-            move = np.einsum("ij,jm->im", rate, move.T).T
-        else:
-            move *= rate
+        move = _scaled(move, rate_at(self.learning_rate, t, x))
         if self.momentum:
             velocity = memory["velocity"]
             velocity *= self.momentum
@@ -94,97 +73,35 @@ class SGD:
 
 
 @dataclass(frozen=True, eq=False)
-class RMSProp:
-    """RMSProp: s ← (1 − 1/N_s) s + ĝ²/N_s, Φ ← Φ − ηĝ/√(s + ε).
+class TorchSGD:
+    """SGD as PyTorch's `torch.optim.SGD` takes its steps, keyword by keyword.
 
-    All is done parameter by parameter. s starts from 0, and its bias is not
-    corrected (Tieleman and Hinton, 2012; TTIC 31230, 2018).
+    With the weight decay λ, the dampening τ and the momentum μ, step t is
 
-    Parameters
-    ----------
-    learning_rate : float, (d,) array, or callable
-        η, as in `SGD`, but not a matrix.
-    window : float
-        N_s ≥ 1, the number of steps that s remembers.
-    epsilon : float
-        ε ≥ 0; with 0, no gradient may vanish on the first step.
-    batch_size : int
-        B.
-    epsilon_inside : bool
-        √(s + ε), as in the lecture, or √s + ε.
-    per_example : bool
-        Average the squares of the B examples' own gradients, not the square
-        of their mean. Examples are drawn one by one, with replacement.
-    power : float
-        s is raised to it: ½ is RMSProp, 1 divides by the mean square itself.
+    - g ← ĝ + λΦ
+    - b ← g at t = 1, and b ← μb + (1 − τ) g later
+    - Φ ← Φ − ηb, or Φ ← Φ − η(g + μb) for Nesterov
 
-    Raises
-    ------
-    ValueError
-        If a number is not as above, or `per_example` meets batches drawn
-        without replacement.
-    """
-
-    learning_rate: float | np.ndarray | Callable[[int], float]
-    window: float = 100.0
-    epsilon: float = 1e-8
-    batch_size: int = 1
-    epsilon_inside: bool = True
-    per_example: bool = False
-    power: float = 0.5
-
-    def __post_init__(self):
-        _vector_rate(self.learning_rate)
-        _at_least(1, "window", self.window)
-        _at_least(0, "epsilon", self.epsilon)
-        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
-        positive("power", self.power)
-
-    def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """What the algorithm remembers besides Φ: s, shaped like `x`."""
-        return {"squares": np.zeros_like(x)}
-
-    def step(self, x, memory, loss, noise, rng, t) -> None:
-        """Move every chain in `x` by one update, in place."""
-        move, squared = self._gradient(x, loss, noise, rng)
-        squares = memory["squares"]
-        squares += (squared - squares) / self.window
-        inside, outside = (self.epsilon, 0) if self.epsilon_inside else (0, self.epsilon)
-        move *= _rate_at(self.learning_rate, t)
-        x -= move / ((squares + inside) ** self.power + outside)
-
-    def _gradient(self, x, loss, noise, rng):
-        """ĝ, and the squares that s averages."""
-        if not self.per_example:
-            g = noise.gradient(loss, x, rng, self.batch_size)
-            return g, g**2
-        if not getattr(noise, "replace", True):
-            raise ValueError("per_example needs a noise that draws with replacement")
-        each = np.array([noise.gradient(loss, x, rng, 1) for _ in range(int(self.batch_size))])
-        return each.mean(0), (each**2).mean(0)
-
-
-@dataclass(frozen=True, eq=False)
-class Adam:
-    """Adam: Φ ← Φ − ηm/(√s + ε), with running averages m of ĝ and s of ĝ².
-
-    Both start from 0 and are corrected for it. As published (Kingma and Ba,
-    2015, algorithm 1), a new value has the weight 1/N, and the step uses
-    m/(1 − (1 − 1/N)^t). Simplified (TTIC 31230, 2018), it has the weight
-    1/min(t, N), and the step uses m.
+    η stands outside the average b, where `SGD` has it inside: a schedule is
+    felt by old gradients too. Without a schedule, without τ and Nesterov, the
+    two are one. The first gradient is not dampened, and without momentum
+    none is.
 
     Parameters
     ----------
-    learning_rate : float, (d,) array, or callable
-        η, as in `SGD`, but not a matrix.
-    gradient_window, square_window : float
-        N_g, N_s ≥ 1, in steps; the paper's β are 1 − 1/N.
-    epsilon : float
-        ε ≥ 0; with 0, no gradient may vanish on the first step.
+    learning_rate : float, (d,) array, (d, d) array, or callable
+        η, as in `SGD`.
+    momentum : float
+        μ, from 0 up to but not including 1.
+    dampening : float
+        τ, from 0 up to but not including 1: an average that is not blown up
+        has τ = μ.
+    weight_decay : float
+        λ ≥ 0: the loss with λ|Φ|²/2 added.
+    nesterov : bool
+        Look ahead; with momentum and without dampening only, as in PyTorch.
     batch_size : int
-        B.
-    simplified : bool
-        The lecture's correction of the averages, or the published one.
+        B, the number of examples that are averaged in ĝ.
 
     Raises
     ------
@@ -192,44 +109,61 @@ class Adam:
         If a number is not as above.
     """
 
-    learning_rate: float | np.ndarray | Callable[[int], float] = 0.001
-    gradient_window: float = 10.0
-    square_window: float = 1000.0
-    epsilon: float = 1e-8
+    learning_rate: float | np.ndarray | Callable[[int], float]
+    momentum: float = 0.0
+    dampening: float = 0.0
+    weight_decay: float = 0.0
+    nesterov: bool = False
     batch_size: int = 1
-    simplified: bool = False
 
     def __post_init__(self):
-        _vector_rate(self.learning_rate)
-        _at_least(1, "gradient_window", self.gradient_window)
-        _at_least(1, "square_window", self.square_window)
-        _at_least(0, "epsilon", self.epsilon)
-        object.__setattr__(self, "batch_size", whole("batch_size", self.batch_size, 1))
+        fraction("momentum", self.momentum)
+        fraction("dampening", self.dampening)
+        for name in ("momentum", "dampening", "weight_decay"):
+            object.__setattr__(self, name, real(name, getattr(self, name)))
+        if not 0 <= self.weight_decay < np.inf:
+            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        if self.nesterov and (not self.momentum or self.dampening):
+            raise ValueError(
+                "nesterov must come with momentum and without dampening, got "
+                f"momentum={self.momentum}, dampening={self.dampening}"
+            )
+        object.__setattr__(self, "learning_rate", rate_of(self.learning_rate, axes=2))
+        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """What the algorithm remembers besides Φ: m and s, shaped like `x`."""
-        return {"mean": np.zeros_like(x), "squares": np.zeros_like(x)}
+        """What the algorithm remembers besides Φ: the average b, if μ > 0."""
+        return {"average": np.zeros_like(x)} if self.momentum else {}
 
     def step(self, x, memory, loss, noise, rng, t) -> None:
         """Move every chain in `x` by one update, in place."""
         g = noise.gradient(loss, x, rng, self.batch_size)
-        mean = self._average(memory["mean"], g, self.gradient_window, t)
-        squares = self._average(memory["squares"], g**2, self.square_window, t)
-        x -= _rate_at(self.learning_rate, t) * mean / (np.sqrt(squares) + self.epsilon)
-
-    def _average(self, held, new, window, t):
-        """Update an average in place, and return it corrected."""
-        held += (new - held) / (min(t, window) if self.simplified else window)
-        return held if self.simplified else held / (1 - (1 - 1 / window) ** t)
+        if self.weight_decay:
+            g += self.weight_decay * x
+        if self.momentum:
+            average = memory["average"]
+            average *= self.momentum
+            average += g if t == 1 else (1 - self.dampening) * g
+            g = g + self.momentum * average if self.nesterov else average.copy()
+        x -= _scaled(g, rate_at(self.learning_rate, t, x))
 
 
 @dataclass(frozen=True)
 class Langevin:
-    """Overdamped Langevin: x ← x − L′(x) Δt + √(2TΔt) ξ (Euler–Maruyama).
+    """Overdamped Langevin: x ← x − ĝ(x) Δt + √(2TΔt) ξ (Euler–Maruyama).
 
-    Its diffusivity is T, and its stationary density tends to exp(−L/T)/Z
-    as Δt → 0. ξ is standard normal unless `simulate` is given a noise of unit
-    variance.
+    Its diffusivity is T. With the full gradient ĝ = L′, its stationary density
+    tends to exp(−L/T)/Z as Δt → 0.
+
+    With a noise that draws batches, `MiniBatch` or `Epochs`, ĝ is the batch's
+    gradient and ξ standard normal: stochastic-gradient Langevin dynamics
+    (Welling and Teh, 2011). The batch heats: where one example's gradient has
+    the variance σ², T becomes T + Δtσ²/(2B), and T again as Δt → 0. For a
+    `DataLoss`, a mean over n examples that each lose −ln p, T = 1/n samples
+    the posterior, and Welling and Teh's step ε is 2Δt/n.
+
+    With any other noise ĝ = L′, and ξ is drawn from it: of unit variance. With
+    none, ξ is standard normal.
 
     Parameters
     ----------
@@ -237,19 +171,25 @@ class Langevin:
         T, in the units of the loss.
     time_step : float
         Δt, in SDE time.
+    batch_size : int
+        B, if batches are drawn.
 
     Raises
     ------
     ValueError
-        If either is not positive and finite.
+        If a number is not positive and finite, or B not whole.
     """
 
     temperature: float
     time_step: float
+    batch_size: int = 1
 
     def __post_init__(self):
         positive("temperature", self.temperature)
         positive("time_step", self.time_step)
+        object.__setattr__(self, "temperature", real("temperature", self.temperature))
+        object.__setattr__(self, "time_step", real("time_step", self.time_step))
+        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Langevin remembers nothing but where it is."""
@@ -257,9 +197,9 @@ class Langevin:
 
     def step(self, x, memory, loss, noise, rng, t) -> None:
         """Move every chain in `x` by one time step, in place."""
-        kick = standard_normal(x, rng) if noise is None else noise.draw(x, rng)
+        kick = thermal_kick(noise, x, rng)
         kick *= math.sqrt(2.0 * self.temperature * self.time_step)
-        drift = loss.gradient(x)
+        drift = drift_of(noise, loss, x, rng, self.batch_size)
         drift *= self.time_step
         x -= drift
         x += kick

@@ -10,7 +10,19 @@ import numpy as np
 
 from sgdnotes.checks import symmetric
 
-__all__ = ["Gaussian", "MiniBatch", "StateDependent", "TwoPoint", "Uniform", "standard_normal"]
+__all__ = [
+    "Gaussian",
+    "MiniBatch",
+    "StateDependent",
+    "TwoPoint",
+    "Uniform",
+    "batch_gradients",
+    "draws_batches",
+    "drift_of",
+    "examples_of",
+    "standard_normal",
+    "thermal_kick",
+]
 
 # What the eight bits of each octet say, heads as 1 and tails as −1.
 _EIGHT_COINS = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1.0
@@ -20,6 +32,50 @@ _CHUNK = 2**16  # examples drawn at a time
 def standard_normal(x, rng):
     """Standard normal numbers shaped like `x`, each parameter's contiguous."""
     return rng.standard_normal(x.shape[::-1]).T
+
+
+def draws_batches(noise) -> bool:
+    """Whether a noise is that of batches, and not one that is added to a gradient."""
+    return noise is not None and not hasattr(noise, "draw")
+
+
+def thermal_kick(noise, x, rng):
+    """The ξ of a Langevin step: drawn from an additive noise, or standard normal."""
+    if noise is None or draws_batches(noise):
+        return standard_normal(x, rng)
+    return noise.draw(x, rng)
+
+
+def drift_of(noise, loss, x, rng, batch_size):
+    """The gradient of a Langevin step: a batch's, or that of the whole loss."""
+    if draws_batches(noise):
+        return noise.gradient(loss, x, rng, batch_size)
+    return loss.gradient(x)
+
+
+def examples_of(loss, law, batch_size: int | None = None) -> int:
+    """How many examples there are to draw, a batch of them at least if none may come twice."""
+    if not hasattr(loss, "batch_gradient"):
+        name = type(law).__name__
+        raise ValueError(f"{name} needs a DataLoss to draw examples from, got {loss!r}")
+    if batch_size is not None and batch_size > loss.examples:
+        raise ValueError(
+            f"batch_size must be at most the number of examples, {loss.examples}, "
+            f"when drawn without replacement, got {batch_size}"
+        )
+    return loss.examples
+
+
+def batch_gradients(loss, x, draw: Callable, many: int):
+    """A batch gradient at each point, laid out for so many chains at a time.
+
+    draw(a, m) is the (B, m) array of the examples that chains a to a + m − 1 meet.
+    """
+    g = np.empty_like(x)
+    for a in range(0, len(x), many):
+        some = x[a : a + many]
+        g[a : a + many] = loss.batch_gradient(some, draw(a, len(some)).T)
+    return g
 
 
 class _Additive:
@@ -197,26 +253,19 @@ class MiniBatch:
 
     def gradient(self, loss, x, rng, batch_size):
         """A batch gradient ĝ at each point: a new array shaped like `x`."""
-        if not hasattr(loss, "batch_gradient"):
-            raise ValueError(f"MiniBatch needs a DataLoss to draw examples from, got {loss!r}")
-        if not self.replace and batch_size > loss.examples:
-            raise ValueError(
-                f"batch_size must be at most the number of examples, {loss.examples}, "
-                f"when drawn without replacement, got {batch_size}"
-            )
-        # Examples are drawn for `few` chains at a time and laid out for `many`: the fewer
-        # the calls, the less threads wait for each other.
-        few = max(1, _CHUNK // (batch_size if self.replace else loss.examples))
-        many = 4 * few
-        g = np.empty_like(x)
-        for a in range(0, len(x), many):
-            some = x[a : a + many]
+        examples = examples_of(loss, self, None if self.replace else batch_size)
+        # Examples are drawn for `few` chains at a time: the fewer the calls, the less
+        # threads wait for each other.
+        few = max(1, _CHUNK // (batch_size if self.replace else examples))
+
+        def draw(a, chains):
             # Small integers take fewer random bits.
-            index = np.empty((batch_size, len(some)), np.min_scalar_type(loss.examples - 1))
-            for b in range(0, len(some), few):
-                self._draw(index[:, b : b + few], loss.examples, rng)
-            g[a : a + many] = loss.batch_gradient(some, index.T)
-        return g
+            index = np.empty((batch_size, chains), np.min_scalar_type(examples - 1))
+            for b in range(0, chains, few):
+                self._draw(index[:, b : b + few], examples, rng)
+            return index
+
+        return batch_gradients(loss, x, draw, 4 * few)
 
     def _draw(self, index, examples, rng):
         """Fill (B, chains) with the examples that each chain draws."""

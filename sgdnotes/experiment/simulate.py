@@ -5,39 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from tqdm import tqdm
 
-from sgdnotes.checks import per_point, whole
+from sgdnotes.checks import whole
+from sgdnotes.experiment.block import Plan, run_block
+from sgdnotes.experiment.noise import draws_batches
 
-__all__ = ["Diverged", "Run", "simulate"]
+__all__ = ["Run", "simulate"]
 
 BLOCK = 2**13  # chains that share a stream; their arrays fit in cache
-_CHECK = 32  # steps between two looks for overflow
-
-
-class Diverged(ValueError):
-    """Some chains overflowed.
-
-    Attributes
-    ----------
-    step : int
-        The step by which it was noticed.
-    count : int
-        How many chains of the block had left the finite numbers.
-    """
-
-    def __init__(self, step: int, count: int):
-        super().__init__(step, count)
-        self.step, self.count = step, count
-
-    def __str__(self):
-        return (
-            f"{self.count} chains overflowed by step {self.step}: a smaller learning_rate, "
-            "a start nearer to the minimum, or a loss that confines would keep them finite"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,96 +44,6 @@ class Run:
     path: np.ndarray | None = None
     path_steps: np.ndarray | None = None
     exit_step: np.ndarray | None = None
-
-
-@dataclass
-class _Plan:
-    """What every block of one simulation is told."""
-
-    dynamics: object
-    loss: object
-    noise: object
-    steps: int
-    burn_in: int
-    observe: Callable | None
-    observe_every: int
-    record_every: int | None
-    absorb: Callable | None
-
-
-@dataclass
-class _Block:
-    """One block's chains as they move; absorbed ones are set aside."""
-
-    x: np.ndarray
-    memory: dict
-    total: np.ndarray | None = None
-    seen: int = 0
-    path: list = field(default_factory=list)
-
-
-def _overflowed(x: np.ndarray) -> np.ndarray:
-    """Which chains have left the finite numbers: (m,) bool."""
-    lost = ~np.isfinite(x)
-    return lost if x.ndim == 1 else lost.any(axis=1)
-
-
-def _chosen(x: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """Some chains of `x`, each parameter's column still contiguous."""
-    return x.T[..., which].T
-
-
-def _refuse_overflow(x: np.ndarray, t: int) -> None:
-    lost = _overflowed(x)
-    if lost.any():
-        raise Diverged(t, int(lost.sum()))
-
-
-def _run_block(plan: _Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None):
-    # A block changes nothing that it is given, so it can be run again elsewhere.
-    rng = np.random.Generator(np.random.SFC64(seed))
-    # glibc gives freed memory back, and each page of the next array faults, until
-    # it has seen a large block freed.
-    np.empty(2**20)
-    x = x.copy(order="F")  # each parameter's column contiguous
-    block = _Block(x, plan.dynamics.start(x))
-    final, exit_step, alive = None, None, None
-    if plan.absorb is not None:
-        final, exit_step = x.copy(), np.full(len(x), -1)
-        alive = np.arange(len(x))
-    if plan.record_every:
-        block.path.append(x.copy())
-    with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(1, plan.steps + 1):
-            plan.dynamics.step(block.x, block.memory, plan.loss, plan.noise, rng, t)
-            if plan.absorb is not None:
-                gone = per_point("absorb", plan.absorb, block.x, "b") & ~_overflowed(block.x)
-                if gone.any():
-                    exit_step[alive[gone]] = t
-                    final[alive[gone]] = block.x[gone]
-                    alive = alive[~gone]
-                    block.x = _chosen(block.x, ~gone)
-                    block.memory = {k: _chosen(v, ~gone) for k, v in block.memory.items()}
-                    if not len(alive):
-                        break
-            if plan.observe and t > plan.burn_in and (t - plan.burn_in) % plan.observe_every == 0:
-                seen = per_point("observe", plan.observe, block.x)
-                block.total = seen.astype(float) if block.total is None else block.total + seen
-                block.seen += 1
-            if plan.record_every and t % plan.record_every == 0:
-                block.path.append(block.x.copy())
-            if t % _CHECK == 0 or t == plan.steps:
-                _refuse_overflow(block.x, t)
-                if tick and (t % (8 * _CHECK) == 0 or t == plan.steps):
-                    tick(t)
-    if plan.absorb is not None:
-        final[alive] = block.x
-        block.x = final
-    average = None if block.total is None else block.total / block.seen
-    if average is not None and not np.isfinite(average).all():
-        raise ValueError("observe must return finite numbers, got nan or inf")
-    path = np.stack(block.path) if block.path else None
-    return block.x, average, path, exit_step
 
 
 def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
@@ -257,8 +146,10 @@ def simulate(
     if absorb and (observe or record_every):
         raise ValueError("absorb cannot be combined with observe or record_every")
     if hasattr(dynamics, "temperature"):
-        if noise is not None and not hasattr(noise, "draw"):
-            raise ValueError(f"noise must be additive for Langevin, got {noise!r}")
+        if dynamics.batch_size > 1 and not draws_batches(noise):
+            raise ValueError(
+                f"batch_size must be 1 for a noise that draws no batches, got {dynamics.batch_size}"
+            )
     elif noise is None:
         raise ValueError(f"noise must be given: {type(dynamics).__name__} has none of its own")
     rate = getattr(dynamics, "learning_rate", 0.0)
@@ -272,20 +163,18 @@ def simulate(
     x = _starting_points(start, chains, d)
     cuts = range(0, chains, block)
     seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(len(cuts))
-    plan = _Plan(
-        dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb
-    )
+    plan = Plan(dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb)
     work = [(plan, x[a : a + block], seed) for a, seed in zip(cuts, seeds, strict=True)]
     # A bar only for a person at a terminal, and only after two seconds.
     hidden = False if os.environ.get("SGDNOTES_PROGRESS") else None
     with tqdm(total=steps * len(work), delay=2, leave=False, disable=hidden) as bar:
         if executor is not None:
-            parts = _gather([executor.submit(_run_block, *w) for w in work], steps, bar)
+            parts = _gather([executor.submit(run_block, *w) for w in work], steps, bar)
         elif threads == 1 or len(work) == 1:
-            parts = [_run_block(*w, tick=_ticker(bar)) for w in work]
+            parts = [run_block(*w, tick=_ticker(bar)) for w in work]
         else:
             with ThreadPoolExecutor(threads) as pool:
-                parts = _gather([pool.submit(_run_block, *w) for w in work], steps, bar)
+                parts = _gather([pool.submit(run_block, *w) for w in work], steps, bar)
     samples, averages, paths, exits = zip(*parts, strict=True)
     return Run(
         samples=np.concatenate(samples),

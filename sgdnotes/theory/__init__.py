@@ -8,7 +8,6 @@ from sgdnotes.theory.escape import (
     mean_first_passage_time,
     two_temperature_rate,
 )
-from sgdnotes.theory.passage import Unconfined
 from sgdnotes.theory.stationary import (
     UnstableLearningRate,
     circulation,
@@ -17,6 +16,7 @@ from sgdnotes.theory.stationary import (
     sde_covariance,
     sgd_covariance,
 )
+from sgdnotes.theory.walls import Unconfined
 
 __all__ = [
     "Density",

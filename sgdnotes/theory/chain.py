@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import lu_factor, lu_solve
 
-from sgdnotes.checks import positive
+from sgdnotes.checks import numbers, positive, real
 
 __all__ = ["chain_escape_rate"]
 
@@ -17,6 +17,12 @@ _PANEL = 4.0  # kicks that share 16 nodes: an error of 1e-12
 _SLOPE = 0.25  # how fast panels may widen, in widths per width
 _LONGEST = 1e10  # steps: rounding errors of 1e-15 a step matter beyond
 _MOST = 150  # panels: a matrix of 50 megabytes
+_ROUNDS = 200  # of the iteration for the slowest mode
+_CLOSE = 1e-6  # how near its bounds must come to each other
+_TOO_RARE = (
+    f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and rounding "
+    "hides it"
+)
 
 
 def chain_escape_rate(
@@ -67,13 +73,14 @@ def chain_escape_rate(
     """
     if loss.dimension != 1:
         raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
-    positive("learning_rate", learning_rate)
-    if not (np.isfinite(wall) and np.isfinite(absorb) and wall != absorb):
+    learning_rate = positive("learning_rate", learning_rate)
+    wall, absorb = real("wall", wall), real("absorb", absorb)
+    if wall == absorb:
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 
     def kick(at):
-        values = variance(at) if callable(variance) else variance
-        values = np.broadcast_to(np.asarray(values, dtype=float), at.shape)
+        values = numbers("variance", variance(at) if callable(variance) else variance)
+        values = np.broadcast_to(values, at.shape)
         if not (values > 0).all():
             worst = np.argmin(values)
             raise ValueError(
@@ -86,20 +93,29 @@ def chain_escape_rate(
     gap = (x - (x - learning_rate * loss.gradient(x))[:, None]) / spread
     stay = np.exp(-(gap**2) / 2) / (np.sqrt(2 * np.pi) * spread) * weights
     factors = lu_factor(np.eye(len(x)) - stay, overwrite_a=True, check_finite=False)
-    hope, crowd, steps, change = np.ones(len(x)), weights / weights.sum(), 0.0, 1.0
-    while change > 1e-7:
+    hope, crowd = np.ones(len(x)), weights / weights.sum()
+    for _ in range(_ROUNDS):
         more, moved = lu_solve(factors, hope), lu_solve(factors, crowd, trans=1)
-        last, steps = steps, float(moved @ more / (moved @ hope))
-        change = np.abs(moved / moved.sum() - crowd).sum() + 1e4 * abs(last / steps - 1)
+        # For any positive hope the mean number of steps lies between these two.
+        low, high = (more / hope).min(), (more / hope).max()
+        if not low > 0:
+            raise ValueError(_TOO_RARE)
+        steps = float(moved @ more / (moved @ hope))  # between them, and much nearer
+        change = np.abs(moved / moved.sum() - crowd).sum()
         hope, crowd = more / more.max(), moved / moved.sum()
+        if change <= 1e-7 and high - low <= _CLOSE * high:
+            break
+    else:
+        raise ValueError(
+            "wall and absorb must have one well between them that is left slowest, got "
+            f"{wall!r} and {absorb!r}: the mean number of steps lies between {low:.6g} and "
+            f"{high:.6g}, and {_ROUNDS} rounds do not tell more"
+        )
     beside_the_wall = crowd[np.argsort(np.abs(x - wall))[: len(_NODES)]].sum()
     if not beside_the_wall < 1e-6:
         raise ValueError(f"wall must be where no chain comes, got {wall!r}: move it away")
-    if not 0 < steps < _LONGEST:
-        raise ValueError(
-            f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and "
-            "rounding hides it"
-        )
+    if not steps < _LONGEST:
+        raise ValueError(_TOO_RARE)
     return 1.0 / (steps * learning_rate)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdnotes.checks import positive
-from sgdnotes.theory.passage import HalfLine, Unconfined
+from sgdnotes.checks import numbers, positive, real
+from sgdnotes.theory.passage import Interval
+from sgdnotes.theory.walls import Energy, Unconfined, is_level, refuse_uphill, wall
 
 __all__ = [
     "escape_rate",
@@ -17,7 +18,9 @@ __all__ = [
 _CALCULUS = {"ito": 0.0, "stratonovich": 0.5, "anti-ito": 1.0}
 
 
-def kramers_rate(loss, minimum: float, barrier: float, temperature: float) -> float:
+def kramers_rate(
+    loss, minimum: float, barrier: float, temperature: float, *, log: bool = False
+) -> float:
     """Kramers' rate √(H_a|H_b|)/(2π) exp(−(L(b) − L(a))/T), for small T.
 
     Parameters
@@ -25,9 +28,12 @@ def kramers_rate(loss, minimum: float, barrier: float, temperature: float) -> fl
     loss : Loss
         Of one parameter.
     minimum, barrier : float
-        a, the bottom of the well, and b, the top beside it.
+        a, the bottom of the well, and b, the top beside it, to four digits of
+        their distance.
     temperature : float
         T, in the units of the loss: the diffusivity of a noise √(2T) dW.
+    log : bool
+        Whether to return the natural logarithm of the rate.
 
     Returns
     -------
@@ -37,15 +43,17 @@ def kramers_rate(loss, minimum: float, barrier: float, temperature: float) -> fl
     Raises
     ------
     ValueError
-        If a is not a minimum, b not a maximum, or T not positive.
+        If a is not a minimum, b not a maximum beside it, T not positive, or
+        the rate beyond what a float holds.
 
     Notes
     -----
     Kramers (1940); Ibayashi, "Kramer's escape problem with SGLD and SGD".
     """
+    minimum, barrier = real("minimum", minimum), real("barrier", barrier)
+    temperature = positive("temperature", temperature)
     attempt, height = _well(loss, minimum, barrier)
-    positive("temperature", temperature)
-    return float(attempt * np.exp(-height / temperature))
+    return _told(np.log(attempt) - height / temperature, log, "rate", temperature)
 
 
 def two_temperature_rate(
@@ -56,6 +64,8 @@ def two_temperature_rate(
     temperature_minimum: float,
     temperature_barrier: float,
     calculus: str = "ito",
+    *,
+    log: bool = False,
 ) -> float:
     """Kramers' rate with one temperature on each side of a point.
 
@@ -72,6 +82,8 @@ def two_temperature_rate(
     calculus : "ito", "stratonovich" or "anti-ito"
         Whether a step reads its noise at its start, half-way or at its end:
         the flux is −L′P − T^α (T^(1−α) P)′.
+    log : bool
+        Whether to return the natural logarithm of the rate.
 
     Returns
     -------
@@ -84,20 +96,34 @@ def two_temperature_rate(
         As `kramers_rate`, for each temperature; or if s is not between a and
         b, or the calculus is none of these.
     """
+    minimum, split, barrier = (
+        real(name, at)
+        for name, at in (("minimum", minimum), ("split", split), ("barrier", barrier))
+    )
+    temperature_minimum = positive("temperature_minimum", temperature_minimum)
+    temperature_barrier = positive("temperature_barrier", temperature_barrier)
     attempt, _ = _well(loss, minimum, barrier)
     if not min(minimum, barrier) < split < max(minimum, barrier):
         raise ValueError(f"split must lie between {minimum!r} and {barrier!r}, got {split!r}")
-    positive("temperature_minimum", temperature_minimum)
-    positive("temperature_barrier", temperature_barrier)
     if calculus not in _CALCULUS:
         raise ValueError(f"calculus must be one of {list(_CALCULUS)}, got {calculus!r}")
     low, middle, high = (float(loss.value(at)) for at in (minimum, split, barrier))
     climb = (middle - low) / temperature_minimum + (high - middle) / temperature_barrier
-    jump = (temperature_barrier / temperature_minimum) ** (_CALCULUS[calculus] - 0.5)
-    return float(attempt * jump * np.exp(-climb))
+    jump = (_CALCULUS[calculus] - 0.5) * np.log(temperature_barrier / temperature_minimum)
+    coldest = min(temperature_minimum, temperature_barrier)
+    return _told(np.log(attempt) + jump - climb, log, "rate", coldest)
 
 
-def mean_first_passage_time(loss, start: float, absorb: float, temperature: float) -> float:
+def mean_first_passage_time(
+    loss,
+    start: float,
+    absorb,
+    temperature: float,
+    *,
+    reflect: float | None = None,
+    uphill: bool = False,
+    log: bool = False,
+) -> float:
     """Exact mean time of Langevin dynamics from `start` to `absorb`.
 
     (1/T) ∫ dy e^(L(y)/T) ∫ dz e^(−L(z)/T), with y from `start` to `absorb`
@@ -107,10 +133,20 @@ def mean_first_passage_time(loss, start: float, absorb: float, temperature: floa
     Parameters
     ----------
     loss : Loss
-        Of one parameter; it must confine on the side away from `absorb`.
-    start, absorb : float
-        `absorb` lies at the top of the barrier or beyond.
+        Of one parameter; on the side of `start` away from `absorb` it must
+        confine, or be +∞ from some point on.
+    start : float
+    absorb : float or (float, float)
+        Where walkers are removed, at the top of the barrier or beyond; or two
+        such places, one on each side of `start`.
     temperature : float
+    reflect : float, optional
+        A wall on the far side of `start` that turns walkers back.
+    uphill : bool
+        Whether `absorb` may lie short of the top: a first passage to a level,
+        and no escape.
+    log : bool
+        Whether to return the natural logarithm of the time.
 
     Returns
     -------
@@ -126,14 +162,34 @@ def mean_first_passage_time(loss, start: float, absorb: float, temperature: floa
     -----
     Gardiner, "Stochastic Methods", first passage times in one dimension.
     """
-    positive("temperature", temperature)
-    _one_parameter(loss, start=start, absorb=absorb)
-    if start == absorb:
-        raise ValueError(f"absorb must differ from start, got {absorb!r} for both")
-    return HalfLine(loss, temperature, start, absorb, leftward=absorb < start).mean_time()
+    start, temperature = real("start", start), positive("temperature", temperature)
+    one, two = _ends(loss, absorb, reflect)
+    if start in (one, two):
+        raise ValueError(f"absorb must differ from start, got {start!r} for both")
+    stops = (one,) if two is None else (one, two)
+    energy = Energy(loss, temperature)
+    if two is None and reflect is None:
+        two = wall(energy, (start, one), side=1 if one < start else -1, behind_a_well=False)
+    low, high = sorted((one, reflect if two is None else two))
+    if not low <= start <= high:
+        raise ValueError(f"start must lie between {low!r} and {high!r}, got {start!r}")
+    interval = Interval(energy, sorted({low, start, high}), (low in stops, high in stops))
+    if not uphill:
+        for stop in stops:
+            at = interval.edges[:: -1 if stop == low else 1]
+            refuse_uphill(energy, at[np.flatnonzero(at == start)[0] :], stop)
+    return _told(interval.log_mean_time(start), log, "mean time", temperature)
 
 
-def escape_rate(loss, absorb: float, temperature: float) -> float:
+def escape_rate(
+    loss,
+    absorb,
+    temperature: float,
+    *,
+    reflect: float | None = None,
+    uphill: bool = False,
+    log: bool = False,
+) -> float:
     """Exact rate of escape: the smallest eigenvalue λ₁ of the generator.
 
     Walkers live to the left of `absorb`, where they are removed (to its right,
@@ -144,9 +200,17 @@ def escape_rate(loss, absorb: float, temperature: float) -> float:
     ----------
     loss : Loss
         Of one parameter.
-    absorb : float
-        c, at the top of the barrier or beyond.
+    absorb : float or (float, float)
+        c, at the top of the barrier or beyond; or two such places, and
+        walkers live between them.
     temperature : float
+    reflect : float, optional
+        A wall that turns walkers back; they live between it and c.
+    uphill : bool
+        Whether c may lie short of the top: a first passage to a level, and no
+        escape.
+    log : bool
+        Whether to return the natural logarithm of the rate.
 
     Returns
     -------
@@ -156,48 +220,99 @@ def escape_rate(loss, absorb: float, temperature: float) -> float:
     Raises
     ------
     ValueError
-        If an argument is not as above.
+        If an argument is not as above, the rate is beyond what a float holds,
+        or the bounds of 1/λ₁ do not meet.
 
     Notes
     -----
-    1/λ₁ is the largest eigenvalue of the operator that takes u to
+    1/λ₁ is the largest eigenvalue of the operator K that takes u to
     (1/T) ∫_x^c dy e^(L(y)/T) ∫_(−∞)^y dz e^(−L(z)/T) u(z), and so 1 to the
-    mean time. Applied again and again it leaves the slowest mode.
+    mean time. Applied again and again it leaves the slowest mode. It stops
+    when the least and the largest value of Ku/u, between which 1/λ₁ lies for
+    any positive u, agree to ten digits.
     """
-    positive("temperature", temperature)
-    _one_parameter(loss, absorb=absorb)
-    for leftward in (False, True):
-        try:
-            return 1.0 / HalfLine(loss, temperature, absorb, leftward=leftward).slowest_time()
-        except Unconfined:
-            continue
-    raise Unconfined(
-        f"loss must confine on one side of absorb = {absorb!r}, behind a well; it does on neither"
-    )
+    temperature = positive("temperature", temperature)
+    one, two = _ends(loss, absorb, reflect)
+    stops = (one,) if two is None else (one, two)
+    energy = Energy(loss, temperature)
+    if two is None and reflect is None:
+        two = _some_wall(energy, one)
+    low, high = sorted((one, reflect if two is None else two))
+    interval = Interval(energy, (low, high), (low in stops, high in stops))
+    if not uphill:
+        for stop in stops:
+            refuse_uphill(energy, interval.edges[:: -1 if stop == low else 1], stop)
+    return _told(-interval.log_slowest_time(), log, "rate", temperature)
 
 
-def _one_parameter(loss, **points: float) -> None:
+def _ends(loss, absorb, reflect):
+    """The places that remove walkers, two or one and None; all of them checked."""
+    _one_parameter(loss)
+    points = numbers("absorb", absorb)
+    if points.shape not in ((), (2,)) or not np.isfinite(points).all():
+        raise ValueError(f"absorb must be one finite point or two, got {absorb!r}")
+    if points.ndim == 0:
+        if reflect is not None and real("reflect", reflect) == points:
+            raise ValueError(f"reflect must differ from absorb, got {reflect!r} for both")
+        return float(points), None
+    if reflect is not None:
+        raise ValueError(f"reflect must be None where absorb has two points, got {reflect!r}")
+    if points[0] == points[1]:
+        raise ValueError(f"absorb must be two different points, got {absorb!r}")
+    return tuple(points.tolist())
+
+
+def _some_wall(energy: Energy, absorb: float) -> float:
+    """To the left if there is a well, or else to the right; or where there is a wall at all."""
+    for behind_a_well in (True, False):
+        for side in (-1, 1):
+            try:
+                return wall(energy, (absorb,), side, behind_a_well)
+            except Unconfined:
+                continue
+    raise Unconfined(f"loss must confine on one side of absorb = {absorb!r}; it does on neither")
+
+
+def _told(log_value: float, as_log: bool, what: str, temperature: float) -> float:
+    """The value itself, or its logarithm where that is asked for."""
+    if as_log:
+        return float(log_value)
+    if not abs(log_value) <= 690:
+        what, size = ("mean time", -log_value) if what == "rate" else (what, log_value)
+        raise ValueError(
+            f"temperature must be larger, got {temperature!r}: the {what} is e^{size:.0f}, "
+            "beyond what a float holds; log=True returns its logarithm"
+        )
+    return float(np.exp(log_value))
+
+
+def _one_parameter(loss) -> None:
     if loss.dimension != 1:
         raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
-    for name, value in points.items():
-        if not np.isfinite(value):
-            raise ValueError(f"{name} must be finite, got {value!r}")
 
 
 def _well(loss, minimum: float, barrier: float) -> tuple[float, float]:
-    """√(H_a|H_b|)/(2π) and L(b) − L(a), if a is a minimum and b a maximum."""
-    _one_parameter(loss, minimum=minimum, barrier=barrier)
+    """√(H_a|H_b|)/(2π) and L(b) − L(a), if a is a minimum and b a maximum beside it."""
+    _one_parameter(loss)
     bends = []
     names = (("minimum", "minimum", minimum, 1), ("barrier", "maximum", barrier, -1))
     for name, kind, at, sign in names:
         slope, bend = float(loss.gradient(at)), float(loss.hessian(at))
-        if not (sign * bend > 0 and abs(slope) <= 1e-4 * abs(bend * (barrier - minimum))):
+        if not is_level(slope, bend, barrier - minimum, sign):
             raise ValueError(
                 f"{name} must be a {kind} of the loss, got {at!r}, where the slope is "
                 f"{slope:.3g} and the curvature {bend:.3g}"
             )
         bends.append(abs(bend))
-    height = float(loss.value(barrier) - loss.value(minimum))
-    if not height > 0:
+    low, high = float(loss.value(minimum)), float(loss.value(barrier))
+    if not high > low:
         raise ValueError(f"barrier must be higher than the minimum, got {barrier!r}")
-    return np.sqrt(bends[0] * bends[1]) / (2 * np.pi), height
+    between = loss.value(np.linspace(minimum, barrier, 2001))
+    slack = 1e-6 * (high - low)
+    if between.min() < low - slack or between.max() > high + slack:
+        raise ValueError(
+            f"barrier must be the top beside the minimum, got {barrier!r}: between it and "
+            f"{minimum!r} the loss falls to {between.min():.6g} and rises to {between.max():.6g}, "
+            f"beyond {low:.6g} and {high:.6g}"
+        )
+    return np.sqrt(bends[0] * bends[1]) / (2 * np.pi), high - low

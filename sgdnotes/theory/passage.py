@@ -1,4 +1,4 @@
-"""Theory: mean times to a point, from the logarithms of integrals."""
+"""Theory: Langevin walkers on an interval, from the logarithms of integrals."""
 
 from __future__ import annotations
 
@@ -6,166 +6,154 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.polynomial import legendre
-from scipy.special import logsumexp
 
-__all__ = ["HalfLine", "Unconfined"]
+__all__ = ["Interval"]
 
-_TAIL = 80.0  # the wall is cut where its weight is e^-80 of that of any peak
 _CELLS = 100  # at least so many between two marks
+_MOST_CELLS = 200_000
+_RISE = 2.0  # of L/T in a cell, where A e^(−L/T) u may change by e^6
+_ROUNDS = 500  # of the iteration for the slowest mode
+_CLOSE = 1e-10  # how near its bounds must come to each other
 _NODES, _WEIGHTS = legendre.leggauss(16)
 # Row k integrates the polynomial through the nodes from -1 to node k.
 _PARTIAL = legendre.legvander(_NODES, 16) @ legendre.legint(
     np.linalg.inv(legendre.legvander(_NODES, 15)), lbnd=-1
 )
-
-
 # Columns take values at the nodes to those of their polynomial at -1 and 1.
 _TO_ENDS = np.linalg.solve(
     legendre.legvander(_NODES, 15).T, legendre.legvander(np.array([-1.0, 1.0]), 15).T
 )
 
 
-class Unconfined(ValueError):
-    """The loss has no wall that keeps the walkers from drifting away."""
-
-
-class HalfLine:
-    """Langevin walkers between a wall of the loss and a point that removes them.
+class Interval:
+    """Walkers dx = −L′dt + √(2T) dW between two ends, one of which removes them.
 
     Parameters
     ----------
-    loss : Loss
-        Of one parameter.
-    temperature : float
-    marks : floats
-        The point that removes them, and others on the way to it.
-    leftward : bool
-        The walkers leave to the left, and the wall is on the right.
+    energy : Energy
+        L/T.
+    marks : sequence of float
+        The two ends, and points between them, in increasing order.
+    absorbs : (bool, bool)
+        Whether the lower and the upper end remove walkers; an end that does
+        not turns them back.
 
     Raises
     ------
-    Unconfined
-        If the loss has no wall behind a well on the other side.
     ValueError
-        If the loss still rises at the point.
+        If L/T is not continuous on the interval, or too rough for the cells.
+
+    Notes
+    -----
+    The mean time u solves Tu″ − L′u′ = −1, so u = K1 with a positive kernel:
+    T·Ku(x) = B(x) ∫_x₋^x A e^(−L/T) u dz + A(x) ∫_x^x₊ B e^(−L/T) u dz. At an
+    end that turns back A or B is 1; at one that removes they are ∫ e^(L/T)
+    from x to that end, in proportion to it if both remove.
     """
 
-    def __init__(self, loss, temperature: float, *marks: float, leftward: bool = False):
-        self._loss, self._temperature, self._sign = loss, temperature, -1 if leftward else 1
-        marks = sorted(self._sign * mark for mark in marks)
-        self._edges, self._energies = self._cells(self._wall(marks), *marks)
-        self._start = np.searchsorted(self._edges, marks[0]) if marks[1:] else 0
-        self._refuse_short(marks[-1])
-        self._half = np.diff(self._edges)[:, None] / 2
+    def __init__(self, energy, marks, absorbs):
+        self._temperature = energy.temperature
+        self.edges, self.energies = _cells(energy, marks)
+        self._half = np.diff(self.edges)[:, None] / 2
+        below, above = self._from_below(self.energies), self._from_above(self.energies)
+        nothing = np.zeros_like(self.energies), np.zeros_like(self.edges)
+        self._below = below if absorbs[0] else nothing
+        self._above = above if absorbs[1] else nothing
+        if all(absorbs):
+            self._below = tuple(part - below[1][-1] for part in below)
 
-    def mean_time(self) -> float:
-        """Mean time from the first mark to the last."""
-        _, at_edges = self._to_the_end(self._from_the_wall(0.0))
-        return self._exponential(at_edges[self._start] - np.log(self._temperature))
+    def log_mean_time(self, start: float) -> float:
+        """Log of the mean time from `start`, one of the marks, to an end that removes."""
+        _, at_edges = self._applied(0.0)
+        return float(at_edges[np.searchsorted(self.edges, start)])
 
-    def slowest_time(self) -> float:
-        """Mean time of those who have been here for long: 1/λ₁."""
-        before, _ = self._to_the_end(0.0)  # to begin with: who does not leave at once
-        weights = np.log(self._half * _WEIGHTS) - self._energies
-        rounding = 1e-11 + 1e-14 * np.ptp(self._energies)
-        log_time, last = 0.0, np.inf
-        while abs(log_time - last) > rounding:
-            after, _ = self._to_the_end(self._from_the_wall(before))
-            # The operator is symmetric in these weights: Rayleigh's quotient.
-            last = log_time
-            log_time = logsumexp(weights + before + after) - logsumexp(weights + 2 * before)
-            before = after - after.max()
-        return self._exponential(log_time - np.log(self._temperature))
+    def log_slowest_time(self) -> float:
+        """Log of 1/λ₁, the mean time of those who have been here for long.
 
-    def _from_the_wall(self, log_u):
-        """Log of ∫ e^(−L/T) u from the wall to each node."""
-        return _cumulated(log_u - self._energies, self._half)[0]
-
-    def _to_the_end(self, log_u):
-        """Log of ∫ e^(L/T) u from each node, and each edge, to the end."""
-        outer = (self._energies + log_u)[::-1, ::-1]
-        nodes, edges = _cumulated(outer, self._half[::-1])
-        return nodes[::-1, ::-1], edges[::-1]
-
-    def _energy(self, x):
-        with np.errstate(over="ignore"):
-            energy = self._loss.value(self._sign * x) / self._temperature
-        if np.isnan(energy).any():
-            raise ValueError("loss must be a number at every point, got nan")
-        return energy
-
-    def _wall(self, marks) -> float:
-        """A place beyond a well and the marks that walkers do not reach."""
-        end, reach = marks[-1], 1e-6
-        while reach < 1e9:
-            x = end - np.linspace(0, reach, 8001)
-            energy = self._energy(x)
-            rising = np.diff(energy) > 0
-            peaks = energy[1:-1][rising[:-1] & ~rising[1:]]
-            highest = max([*peaks, *self._energy(np.array(marks))])
-            last = np.flatnonzero(energy <= highest + _TAIL)[-1]
-            well = marks[1:] or (~rising[:-1] & rising[1:]).any()
-            # Look eight times as far: there may be another well.
-            if well and last < 1000 and x[last + 1] < marks[0]:
-                return x[last + 1]
-            reach *= 2
-        raise Unconfined(
-            f"loss must confine on the {'left' if self._sign > 0 else 'right'} of "
-            f"{self._sign * end:.6g}, behind a well: exp(-loss/temperature) has no wall "
-            "within 1e9"
+        Raises
+        ------
+        ValueError
+            If the bounds do not meet: the slowest ways out are too alike.
+        """
+        # For any positive u, min Ku/u ≤ 1/λ₁ ≤ max Ku/u (Collatz, Wielandt).
+        mode, rounding = self._stays(), 1e-13 * np.abs(self.energies).max()
+        for _ in range(_ROUNDS):
+            after, _ = self._applied(mode)
+            low, high = (after - mode).min(), (after - mode).max()
+            if high - low <= _CLOSE + rounding:
+                return float((low + high) / 2)
+            mode = after - after.max()
+        raise ValueError(
+            f"loss must have one slowest way out: 1/λ₁ lies between e^{low:.6g} and "
+            f"e^{high:.6g}, and {_ROUNDS} rounds do not tell more"
         )
 
-    def _cells(self, *marks):
-        """Edges through the marks, and L/T at the nodes of each cell.
+    def _stays(self):
+        """Log of the chance to see the bottom of the well again: near to the slowest mode."""
+        down = self.energies.ravel()
+        above, below = self._above[0].ravel(), self._below[0].ravel()
+        stays = above - above[_bottom(down)] if above.any() else above
+        mirrored = below - below[-1 - _bottom(down[::-1])] if below.any() else below
+        return (np.minimum(stays, 0) + np.minimum(mirrored, 0)).reshape(self.energies.shape)
 
-        In a cell L/T is smooth and changes by 4 at most.
-        """
-        edges = np.concatenate([np.linspace(a, b, _CELLS + 1) for a, b in pairwise(marks)])
-        reach = marks[-1] - marks[0]
-        while True:
-            edges = np.unique(edges)
-            width, middles = np.diff(edges), (edges[:-1] + edges[1:]) / 2
-            inside = self._energy(middles[:, None] + width[:, None] / 2 * _NODES)
-            ends = self._energy(edges)
-            ends = np.stack([ends[:-1], ends[1:]], axis=1)
-            all_of_it = np.concatenate([inside, ends], axis=1)
-            steep = ~(np.ptp(all_of_it, axis=1) <= 4)
-            # Is it the polynomial that its nodes take it for? A kink never is.
-            off = np.abs(inside @ _TO_ENDS - ends).max(1)
-            rough = off > 1e-8 + 1e-11 * np.abs(all_of_it).max(1)
-            rough &= width > 1e-9 * reach
-            if not (steep | rough).any():
-                return edges, inside
-            if len(edges) > 200_000 or (width[steep] < 1e-12 * reach).any():
-                raise ValueError("loss must be continuous, and temperature not so small")
-            edges = np.append(edges, middles[steep | rough])
+    def _applied(self, log_u):
+        """Log of Ku at the nodes and at the edges."""
+        weight = log_u - self.energies
+        inner, inner_edges = self._from_below(self._below[0] + weight)
+        outer, outer_edges = self._from_above(self._above[0] + weight)
+        shift = np.log(self._temperature)
+        nodes = np.logaddexp(self._above[0] + inner, self._below[0] + outer) - shift
+        edges = np.logaddexp(self._above[1] + inner_edges, self._below[1] + outer_edges)
+        return nodes, edges - shift
 
-    def _refuse_short(self, end) -> None:
-        """No escape: a walker is removed while it still climbs."""
-        rising = np.diff(self._energy(self._edges[self._start :])) > 0
-        point = self._sign * end
-        slope, bend = float(self._loss.gradient(point)), float(self._loss.hessian(point))
-        on_top = bend < 0 and slope**2 <= 1e-9 * self._temperature * -bend
-        climbs = rising.any() and rising[rising.argmax() :].all()
-        if climbs and self._sign * slope > 0 and not on_top:
-            raise ValueError(
-                f"absorb must lie at the top of the barrier or beyond, got {point!r}, where "
-                f"the loss still rises, with slope {slope:.3g}"
-            )
+    def _from_below(self, logs):
+        """Log of ∫ e^logs from the lower end to each node and each edge."""
+        return _cumulated(logs, self._half)
 
-    def _exponential(self, log: float) -> float:
-        if not abs(log) <= 690:
-            raise ValueError(
-                f"temperature must be larger, got {self._temperature!r}: the mean time is "
-                f"e^{log:.0f}, beyond what a float holds"
-            )
-        return float(np.exp(log))
+    def _from_above(self, logs):
+        """Log of ∫ e^logs from each node and each edge to the upper end."""
+        nodes, edges = _cumulated(logs[::-1, ::-1], self._half[::-1])
+        return nodes[::-1, ::-1], edges[::-1]
+
+
+def _bottom(energies) -> int:
+    """Where the longest climb begins, on the way through."""
+    top = np.argmax(energies - np.minimum.accumulate(energies))
+    return int(np.argmin(energies[: top + 1]))
 
 
 def _cumulated(logs, half):
-    """Log of the integral of e^logs, from the first edge to each node and edge."""
+    """Log of the integral of e^logs from the first edge to each node and edge."""
     top = logs.max(1, keepdims=True)
     values = np.exp(logs - top) * half
-    edges = np.logaddexp.accumulate(top[:, 0] + np.log(values @ _WEIGHTS))
-    before = np.concatenate([[-np.inf], edges[:-1]])[:, None]
-    return np.logaddexp(before, top + np.log(values @ _PARTIAL.T)), edges
+    cells = top[:, 0] + np.log(values @ _WEIGHTS)
+    edges = np.concatenate([[-np.inf], np.logaddexp.accumulate(cells)])
+    return np.logaddexp(edges[:-1, None], top + np.log(values @ _PARTIAL.T)), edges
+
+
+def _cells(energy, marks):
+    """Edges through the marks, and L/T at the nodes of each cell.
+
+    In a cell L/T is smooth and changes by 2 at most.
+    """
+    edges = np.concatenate([np.linspace(a, b, _CELLS + 1) for a, b in pairwise(marks)])
+    reach = marks[-1] - marks[0]
+    while True:
+        edges = np.unique(edges)
+        width, middles = np.diff(edges), (edges[:-1] + edges[1:]) / 2
+        inside = energy(middles[:, None] + width[:, None] / 2 * _NODES)
+        ends = energy(edges)
+        ends = np.stack([ends[:-1], ends[1:]], axis=1)
+        all_of_it = np.concatenate([inside, ends], axis=1)
+        lowest, highest = all_of_it.min(1), all_of_it.max(1)
+        steep = ~(highest - lowest <= _RISE)
+        # Is it the polynomial that its nodes take it for? A kink never is.
+        off = np.abs(inside @ _TO_ENDS - ends).max(1)
+        rough = off > 1e-8 + 1e-11 * np.abs(all_of_it).max(1)
+        rough &= width > 1e-9 * reach
+        if not (steep | rough).any():
+            return edges, inside
+        jumps = width <= np.maximum(4 * np.spacing(np.abs(middles)), 1e-30 * reach)
+        if len(edges) > _MOST_CELLS or (steep & jumps).any():
+            raise ValueError("loss must be continuous, and temperature not so small")
+        edges = np.append(edges, middles[steep | rough])

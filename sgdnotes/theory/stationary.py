@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy.linalg import solve_continuous_lyapunov, solve_discrete_lyapunov
+from functools import partial
 
-from sgdnotes.checks import fraction, positive, symmetric, whole
+import numpy as np
+from scipy.linalg import solve_continuous_lyapunov
+
+from sgdnotes.checks import fraction, numbers, positive, symmetric, whole
 from sgdnotes.theory.density import Density
 
 __all__ = [
@@ -37,15 +39,18 @@ class UnstableLearningRate(ValueError):
         )
 
 
-def gibbs_density(loss, temperature: float) -> Density:
+def gibbs_density(loss, temperature: float, *, period=None) -> Density:
     """The normalised Gibbs density exp(−L/T)/Z in one or two dimensions.
 
     Parameters
     ----------
     loss : Loss
-        It must confine: exp(−L/T) must fall off in every direction.
+        It must confine: exp(−L/T) must fall off in every direction that has
+        no period. It may be +∞: a wall.
     temperature : float
         T, in the units of the loss. SGD in one dimension has T = ησ²/2.
+    period : float, or sequence of d floats or None, optional
+        The period of each coordinate that lives on a circle.
 
     Returns
     -------
@@ -54,26 +59,48 @@ def gibbs_density(loss, temperature: float) -> Density:
     Raises
     ------
     ValueError
-        If T is not positive, d > 2, or the loss does not confine.
+        If T is not positive, d > 2, the loss does not confine, or it does not
+        have the period.
 
     Notes
     -----
     TTIC 31230 (2020), "Stationary distributions of SDEs and temperature".
     """
-    positive("temperature", temperature)
+    temperature = positive("temperature", temperature)
     if loss.dimension > 2:
         raise ValueError(f"loss must have 1 or 2 parameters, got {loss.dimension}")
 
-    def exponent(x):
-        return -loss.value(x) / temperature
+    periods = _periods(loss, period)
+    return Density(partial(_minus_energy, loss, temperature), loss.dimension, periods)
 
-    return Density(exponent, loss.dimension)
+
+def _minus_energy(loss, temperature: float, x):
+    return -loss.value(x) / temperature
+
+
+def _periods(loss, period):
+    """One period or None for each coordinate, checked at a thousand points."""
+    if period is None:
+        return None
+    periods = [period] if np.ndim(period) == 0 else list(period)
+    if len(periods) != loss.dimension:
+        raise ValueError(f"period must have {loss.dimension} entries, got {period!r}")
+    periods = [p if p is None else positive("period", p) for p in periods]
+    steps = np.array([0.0 if p is None else p for p in periods])
+    # A sequence that fills the square evenly, and is no multiple of a period.
+    at = (np.outer(np.arange(1, 1001), np.sqrt([2.0, 3.0])[: loss.dimension]) % 1 - 0.5) * 4
+    at = np.where(steps > 0, at * steps / 4, at)
+    for i, p in enumerate(periods):
+        there = at + np.where(np.arange(loss.dimension) == i, steps, 0.0)
+        here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
+        if not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * np.ptp(here)):
+            raise ValueError(f"period must be one of the loss along axis {i}, got {p!r}")
+    return periods
 
 
 def _as_matrices(hessian, noise_covariance):
-    """Both as (d, d) arrays, whether the answer is a scalar, and H's eigenvalues."""
-    h = np.asarray(hessian, dtype=float)
-    sigma = np.asarray(noise_covariance, dtype=float)
+    """Both as (d, d) arrays, whether the answer is a scalar, H's eigenvalues and -vectors."""
+    h, sigma = numbers("hessian", hessian), numbers("noise_covariance", noise_covariance)
     if h.shape != sigma.shape or h.ndim not in (0, 2):
         raise ValueError(
             "hessian and noise_covariance must both be numbers or both (d, d), "
@@ -83,7 +110,7 @@ def _as_matrices(hessian, noise_covariance):
     h, sigma = np.atleast_2d(h), np.atleast_2d(sigma)
     for name, matrix in (("hessian", h), ("noise_covariance", sigma)):
         symmetric(name, matrix)
-    curvatures = np.linalg.eigvalsh(h)
+    curvatures, basis = np.linalg.eigh(h)
     if curvatures[0] <= 1e-13 * curvatures[-1]:
         raise ValueError(
             f"hessian must be positive definite, its smallest eigenvalue is {curvatures[0]:.6g}"
@@ -94,7 +121,7 @@ def _as_matrices(hessian, noise_covariance):
             "noise_covariance must be positive semidefinite, "
             f"its smallest eigenvalue is {spread[0]:.6g}"
         )
-    return h, sigma, scalar, curvatures
+    return h, sigma, scalar, curvatures, basis
 
 
 def _shaped(matrix, scalar: bool):
@@ -121,8 +148,8 @@ def sde_covariance(hessian, noise_covariance, learning_rate: float):
     ValueError
         If a matrix is not as above, or η is not positive.
     """
-    h, sigma, scalar, _ = _as_matrices(hessian, noise_covariance)
-    positive("learning_rate", learning_rate)
+    h, sigma, scalar, *_ = _as_matrices(hessian, noise_covariance)
+    learning_rate = positive("learning_rate", learning_rate)
     return _shaped(solve_continuous_lyapunov(h, learning_rate * sigma), scalar)
 
 
@@ -156,24 +183,25 @@ def sgd_covariance(
 
     Notes
     -----
-    Without momentum: Liu, Ziyin and Ueda (2021).
+    Where H is diag(h_i), the three second moments of Φ and v leave
+
+    S_ij = (η/B) Σ_ij / [(1−μ)(h_i + h_j − η h_i h_j/(1+μ)) + μη (h_i − h_j)²/(1−μ²)],
+
+    in which nothing cancels, however small η and h are. Without momentum:
+    Liu, Ziyin and Ueda (2021).
     """
-    h, sigma, scalar, curvatures = _as_matrices(hessian, noise_covariance)
-    positive("learning_rate", learning_rate)
+    _, sigma, scalar, curvatures, basis = _as_matrices(hessian, noise_covariance)
+    learning_rate = positive("learning_rate", learning_rate)
     batch_size = whole("batch_size", batch_size, 1)
-    fraction("momentum", momentum)
+    momentum = fraction("momentum", momentum)
     limit = 2 * (1 + momentum) / curvatures[-1]
     if learning_rate >= limit:
         raise UnstableLearningRate(learning_rate, limit)
-    d = len(h)
-    eye = np.eye(d)
-    if momentum == 0:
-        kick = learning_rate**2 * sigma / batch_size
-        return _shaped(solve_discrete_lyapunov(eye - learning_rate * h, kick), scalar)
-    drift = learning_rate * h
-    move = np.block([[momentum * eye, drift], [-momentum * eye, eye - drift]])
-    kick = np.kron([[1.0, -1.0], [-1.0, 1.0]], learning_rate**2 * sigma / batch_size)
-    return _shaped(solve_discrete_lyapunov(move, kick)[d:, d:], scalar)
+    one, other = curvatures[:, None], curvatures
+    pull = (1 - momentum) * (one + other - learning_rate * one * other / (1 + momentum))
+    pull += momentum * learning_rate * (one - other) ** 2 / (1 - momentum**2)
+    kick = learning_rate * (basis.T @ sigma @ basis) / batch_size
+    return _shaped(basis @ (kick / pull) @ basis.T, scalar)
 
 
 def minibatch_covariance(
@@ -210,11 +238,12 @@ def minibatch_covariance(
 
     Notes
     -----
-    Without momentum: HS + SH − η E[Ĥ S Ĥ] = η E[g_i g_iᵀ]/B, with Ĥ the
-    Hessian of a batch.
+    S solves, with Ĥ the Hessian of a batch,
+
+    (1−μ)(SH + HS) + μη/(1−μ²) (SH² + H²S − 2μ HSH) − η E[Ĥ S Ĥ] = η E[g_i g_iᵀ]/B.
     """
-    curvature = np.asarray(example_hessians, dtype=float)
-    gradient = np.asarray(example_gradients, dtype=float)
+    curvature = numbers("example_hessians", example_hessians)
+    gradient = numbers("example_gradients", example_gradients)
     scalar = gradient.ndim == 1
     if scalar:
         curvature, gradient = curvature.reshape(-1, 1, 1), gradient[:, None]
@@ -232,30 +261,42 @@ def minibatch_covariance(
         raise ValueError(
             f"example_gradients must have mean 0, as at a minimum, their mean is {drift:.3g}"
         )
+    h = curvature.mean(0)
     # The same refusals as for constant noise: rates, sizes, curvature, the edge.
-    mean_hessian = curvature.mean(0)
-    sgd_covariance(mean_hessian, np.eye(d), learning_rate, batch_size, momentum)
-    eye = np.broadcast_to(np.eye(d), curvature.shape)
-    moves = np.block(
-        [
-            [momentum * eye, learning_rate * curvature],
-            [-momentum * eye, eye - learning_rate * curvature],
-        ]
-    )
-    mean_move = moves.mean(0)
-    together = np.kron(mean_move, mean_move)
-    alone = np.einsum("nij,nkl->ikjl", moves, moves).reshape(together.shape) / n
-    second = together + (alone - together) / batch_size
-    growth = np.abs(np.linalg.eigvals(second)).max()
-    if growth >= 1:
+    sgd_covariance(h, np.eye(d), learning_rate, batch_size, momentum)
+    learning_rate, momentum = float(learning_rate), float(momentum)
+    alone = np.einsum("nij,nkl->ikjl", curvature, curvature).reshape(d * d, d * d) / n
+    together, square, eye = np.kron(h, h), h @ h, np.eye(d)
+    pull = (1 - momentum) * (np.kron(h, eye) + np.kron(eye, h))
+    bend = np.kron(square, eye) + np.kron(eye, square) - 2 * momentum * together
+    pull += momentum * learning_rate / (1 - momentum**2) * bend
+    pull -= learning_rate * (together + (alone - together) / batch_size)
+
+    def settled(kick):
+        return np.linalg.solve(pull, learning_rate * kick.ravel()).reshape(d, d)
+
+    try:
+        settles = _is_second_moment(settled(eye), h, learning_rate, momentum)
+    except np.linalg.LinAlgError:  # exactly at the edge
+        settles = False
+    if not settles:
         raise ValueError(
             f"learning_rate must be smaller than {learning_rate:.6g}: with batches of "
-            f"{batch_size} the second moment grows by {growth:.6g} a step"
+            f"{batch_size} the second moment grows without bound"
         )
-    spread = learning_rate**2 * gradient.T @ gradient / n / batch_size
-    kick = np.kron([[1.0, -1.0], [-1.0, 1.0]], spread)
-    moment = np.linalg.solve(np.eye(len(second)) - second, kick.ravel())
-    return _shaped(moment.reshape(2 * d, 2 * d)[d:, d:], scalar)
+    return _shaped(settled(gradient.T @ gradient / n / batch_size), scalar)
+
+
+def _is_second_moment(s, h, learning_rate, momentum) -> bool:
+    """Is `s`, with the velocity's moments that go with it, positive definite?
+
+    The second moments of a chain that noise pushes everywhere have a positive
+    fixed point if they settle, and none if they grow.
+    """
+    cross = (momentum * s @ h - h @ s) / (1 - momentum**2)  # E[Φ vᵀ]/η
+    velocity = (s @ h + h @ s) / (1 + momentum)  # E[v vᵀ]/η
+    given_place = velocity - learning_rate * cross.T @ np.linalg.solve(s, cross)
+    return min(np.linalg.eigvalsh(s)[0], np.linalg.eigvalsh(given_place)[0]) > 0
 
 
 def circulation(hessian, noise_covariance, learning_rate: float):

@@ -1,0 +1,157 @@
+"""Gradient noise beside curvature, at points and in the planes between eigenvectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from sgdnotes.checks import whole
+from sgdnotes.experiment import estimate
+from sgdnotes.experiment.dynamics import SGD
+from sgdnotes.experiment.estimate import Estimate
+from sgdnotes.experiment.noise import MiniBatch
+from sgdnotes.experiment.simulate import simulate
+
+__all__ = ["current", "noise_kurtosis", "noise_matrix", "top_curvatures"]
+
+
+def top_curvatures(loss, x, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues of the Hessian and their eigenvectors, by Lanczos's method.
+
+    Parameters
+    ----------
+    loss : Network
+        It must know `hessian_product`.
+    x : (d,) array
+    count : int
+        Below d.
+
+    Returns
+    -------
+    values : (count,) array, falling
+    vectors : (d, count) array, orthonormal columns
+    """
+    d = loss.dimension
+    if not 1 <= whole("count", count, 1) < d:
+        raise ValueError(f"count must be below the dimension {d}, got {count}")
+    product = LinearOperator((d, d), matvec=lambda v: loss.hessian_product(x, v.ravel()))
+    begin = np.random.default_rng(0).standard_normal(d)
+    values, vectors = eigsh(product, count, which="LA", v0=begin, tol=1e-7)
+    return values[::-1].copy(), vectors[:, ::-1].copy()
+
+
+def noise_matrix(loss, x, vectors) -> np.ndarray:
+    """VᵀΣV, Σ the covariance of one example's gradient at `x`: a (k, k) array.
+
+    Parameters
+    ----------
+    loss : Network or DataLoss of d > 1 parameters
+    x : (d,) array
+    vectors : (d, k) array
+        The columns of V.
+    """
+    along = loss.example_gradients(x) @ np.asarray(vectors)
+    along -= along.mean(0)
+    return along.T @ along / len(along)
+
+
+def noise_kurtosis(
+    loss, x, vectors, batch_sizes: Sequence[int], draws: int, rng
+) -> tuple[np.ndarray, Estimate]:
+    """Excess kurtosis of a batch's gradient along directions.
+
+    Parameters
+    ----------
+    loss, x, vectors
+        As in `noise_matrix`.
+    batch_sizes : sequence of int
+        B; drawn with replacement.
+    draws : int
+        Batches that are drawn for each B, at least 100.
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    one : (k,) array
+        The excess kurtosis of one example's gradient, over all examples: exact.
+        For B it is this over B, since cumulants of independent draws add.
+    drawn : Estimate of (len(batch_sizes), k) arrays
+        Measured, the errors by leaving groups of draws out.
+    """
+    draws, rng = whole("draws", draws, 100), np.random.default_rng(rng)
+    along = loss.example_gradients(x) @ np.asarray(vectors)
+    along -= along.mean(0)
+
+    def excess(samples):
+        centred = samples - samples.mean(0)
+        return (centred**4).mean(0) / (centred**2).mean(0) ** 2 - 3.0
+
+    found = []
+    for batch_size in batch_sizes:
+        means = np.zeros((draws, along.shape[1]))
+        for _ in range(whole("batch_sizes", batch_size, 1)):
+            means += along[rng.integers(len(along), size=draws)]
+        found.append(estimate.jackknife(excess, means / batch_size))
+    return excess(along), estimate.stack(found)
+
+
+def current(
+    loss, centre, vectors, learning_rate: float, batch_size: int, *,
+    chains: int, burn_in: int, looks: int, stride: int, rng,
+) -> dict[str, list | Estimate]:  # fmt: skip
+    """How plain SGD turns in the planes of directions: E[ΔΦ ∧ Φ], settled.
+
+    In the plane (i, j) it is E[ΔΦ_i Φ_j − ΔΦ_j Φ_i], which is 0 for every pair
+    where there is detailed balance.
+
+    Parameters
+    ----------
+    loss : Network or DataLoss of d > 1 parameters
+    centre : (d,) array
+        Where the chains begin, and from where Φ is counted.
+    vectors : (d, k) array, orthonormal columns
+    learning_rate, batch_size
+        η and B.
+    chains : int, at least 2
+    burn_in, looks, stride : int
+        Steps before the first look, looks, and steps between two.
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    dict
+        "pairs", a list of (i, j); and Estimates of one value a pair, errors over the
+        chains: "moved", with the step that the chain took, and "expected_move", with
+        its mean −η∇L given Φ, which has less noise and the same expectation.
+    """
+    vectors = np.asarray(vectors)
+    rng = np.random.default_rng(rng)
+    pairs = list(combinations(range(vectors.shape[1]), 2))
+    dynamics = SGD(learning_rate, batch_size=batch_size)
+    first, second = np.array(pairs).T
+
+    def wedge(move, place):
+        return move[:, first] * place[:, second] - move[:, second] * place[:, first]
+
+    def go(start, steps):
+        return simulate(
+            dynamics, loss, MiniBatch(), start=start, chains=chains, steps=steps, rng=rng,
+            block=max(1, chains // 4),
+        ).samples  # fmt: skip
+
+    x = go(centre, whole("burn_in", burn_in, 1))
+    moved, expected = 0.0, 0.0
+    for _ in range(whole("looks", looks, 1)):
+        place = (x - centre) @ vectors
+        after = go(x, 1)
+        moved = moved + wedge((after - x) @ vectors, place) / looks
+        expected = expected + wedge(-learning_rate * loss.gradient(x) @ vectors, place) / looks
+        x = go(after, whole("stride", stride, 1))
+    return {
+        "pairs": pairs,
+        "moved": estimate.mean(moved),
+        "expected_move": estimate.mean(expected),
+    }
