@@ -98,6 +98,11 @@ def test_a_solution_folds_until_it_ends_over_any_number_of_cells():
     assert third == fold.format("Three.") + "\n\nAfter."
 
 
+def test_an_equation_has_its_number_where_it_stands_and_where_it_is_named(monkeypatch):
+    monkeypatch.setitem(BOOK.equations, "eq-step", 3)
+    assert written("$$x=1$$ (eq-step)", "by {eq}`eq-step`") == ["$$x=1\\tag{3}\n$$", "by (3)"]
+
+
 def test_boxes_become_quotations_and_folds():
     (text,) = written(":::{admonition} Predict\nRise?\n:::\n\n:::{dropdown} Answer\nYes.\n:::")
     assert text == (

@@ -24,7 +24,7 @@ from pybtex.database import parse_file
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = re.compile(r"^(`{3,}|:{3,})\{([\w-]+)\} *(.*)$")
 ROLE = re.compile(r"\{([a-z:]+)\}`([^`]+)`")
-LABELLED = re.compile(r"^(\$\$|\\end\{[a-z]+\*?\}) *\(([\w-]+)\) *$", re.MULTILINE)
+LABELLED = re.compile(r"\$\$ *\(([\w-]+)\) *$", re.MULTILINE)
 ANCHOR = re.compile(r"^\(([\w-]+)\)=[ \t]*\n+", re.MULTILINE)
 PYODIDE = {"display_name": "Python (Pyodide)", "language": "python", "name": "python"}
 SHOWN = re.compile(r'(<a href="[./]*plain/([^"]+)") target="_blank"')
@@ -95,7 +95,7 @@ class Book:
             )
             self.titles.update(re.findall(r"^\(([\w-]+)\)=\s*\n#+ (.+)$", text, re.MULTILINE))
             numbers = enumerate(LABELLED.findall(text), start=1)
-            self.equations.update((label, number) for number, (_, label) in numbers)
+            self.equations.update((label, number) for number, label in numbers)
 
     def role(self, found):
         kind, text = found[1], found[2]
@@ -135,10 +135,7 @@ class Writer:
 
     def inline(self, text):
         text = ANCHOR.sub("", text)
-        number = self.book.equations
-        text = LABELLED.sub(
-            lambda m: f"\\tag{{{number[m[2]]}}}\n$$" if m[1] == "$$" else m[1], text
-        )
+        text = LABELLED.sub(lambda m: f"\\tag{{{self.book.equations[m[1]]}}}\n$$", text)
         # Links between chapters stay: the plain notebooks lie beside each other.
         text = re.sub(
             r"\[([^\]]+)\]\(\.\./(book/[\w-]+)\.md(#[\w-]+)?\)",
