@@ -25,6 +25,7 @@ body { display: block; margin: 0; }
 .chapter, #contents { width: auto; max-width: none; padding: 0; }
 h1, h2, h3, h4 { break-after: avoid; }
 img, figure, mjx-container[display="true"], .cell_output { break-inside: avoid; }
+.cell_output img { max-height: 85mm; width: auto; }
 pre { white-space: pre-wrap; overflow: visible !important; }
 mjx-container { overflow: visible !important; }
 .headerlink, button, .copybtn, .toggle-button, .prev-next-footer { display: none !important; }
