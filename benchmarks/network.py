@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sgdnotes.experiment import SGD, MiniBatch, simulate
+from sgdnotes.experiment import SGD, Epochs, MiniBatch, simulate
 from sgdnotes.experiment import alignment as al
 from sgdnotes.experiment import training as tr
 from sgdnotes.experiment.estimate import Estimate
@@ -104,14 +104,33 @@ def clocks(net, start, rng, size):
     }
 
 
+def epochs(net, start, rng, size):
+    """The plateau with batches drawn afresh and with epochs, at some rates and batches."""
+    laws = {"with_replacement": MiniBatch(), "without": MiniBatch(replace=False),
+            "reshuffled": Epochs(), "shuffled_once": Epochs("shuffled once")}  # fmt: skip
+    rows = []
+    for rate, batch in [(0.05, 4), (0.2, 16), (0.2, 64)]:
+        steps = size(round(600 / rate), 8)
+        told = {
+            name: tr.plateau(
+                SGD(rate, batch_size=batch), net, start, steps, steps // 2, rng, law,
+                looks=size(40, 2),
+            )
+            for name, law in laws.items()
+        }  # fmt: skip
+        rows.append({"learning_rate": rate, "batch_size": batch} | told)
+    return rows
+
+
 def noise(net, start, rng, size):
     """Curvatures and Σ along their directions at each minimum, and kurtosis at one."""
     count = size(30, 5)
-    curvatures, spreads = [], []
+    curvatures, along_them = [], []
     for x in start:
         values, vectors = al.top_curvatures(net, x, count)
         curvatures.append(values)
-        spreads.append(al.noise_matrix(net, x, vectors))
+        matrix = al.noise_matrix(net, x, vectors)
+        along_them.append(np.diag(matrix))
     batches = [1, 4, 16, 64, 256]
     aside = np.linalg.qr(rng.standard_normal((net.dimension, 3)))[0]
     along = np.c_[vectors[:, :3], aside]
@@ -119,7 +138,8 @@ def noise(net, start, rng, size):
     square, spread = net.gradient_moments(start)
     return {
         "curvatures": np.array(curvatures),
-        "noise": np.array(spreads),
+        "noise": np.array(along_them),
+        "last_matrix": matrix,
         "total_noise": spread,
         "gradient": np.sqrt(square),
         "kurtosis": {"batch_sizes": batches, "one_example": one, "drawn": drawn},
@@ -164,7 +184,7 @@ def measure(quick=False):
     """All results, each part with a random stream of its own."""
     net, small = networks(quick)
     size = Sizes(quick)
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(SEED).spawn(7)]
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(SEED).spawn(8)]
     start = minima(net, streams[0], size)
     told = {
         "seed": SEED,
@@ -175,8 +195,8 @@ def measure(quick=False):
         },
     }  # fmt: skip
     parts = {"thermometer": thermometer, "collapse": collapse, "staircase": stairs,
-             "clocks": clocks, "noise": noise}  # fmt: skip
-    for (name, part), rng in zip(parts.items(), streams[1:], strict=False):
+             "clocks": clocks, "noise": noise, "epochs": epochs}  # fmt: skip
+    for (name, part), rng in zip(parts.items(), [*streams[1:6], streams[7]], strict=True):
         begun = time.process_time()
         told[name] = part(net, start, rng, size)
         print(f"== {name}: {time.process_time() - begun:.1f} s of computing", flush=True)

@@ -212,6 +212,13 @@ def test_print_loses_neither_code_nor_solutions(visit, browser, scripts):
     context.close()
 
 
+def test_a_figure_that_can_move_is_alive(visit):
+    dead = """() => [...document.querySelectorAll("[class*=tag_explore-]")]
+      .filter((cell) => !cell.explorable?.readings || cell.querySelector("img")?.offsetParent)
+      .map((cell) => cell.className)"""
+    assert visit.tab.evaluate(dead) == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(visit, scheme):
     visit.tab.set_viewport_size(DESK)

@@ -285,8 +285,9 @@ class Audit(SphinxDirective):
         lines = ["| confirmed | how | figures and rival |", "|:--|:--|:--|"]
         for check in read_checks(notebook):
             details = check.part("details").replace("|", "\\|")
+            says = check.part("says").replace("|", "\\|")
             lines.append(
-                f"| {{ref}}`{check.part('says')} <{check.anchor}>` "
+                f"| {{ref}}`{says} <{check.anchor}>` "
                 f"| {{claim}}`{check.id}`{check.part('corrected')}, {check.part('kind')} "
                 f"| {details} |"
             )

@@ -16,6 +16,7 @@ from sgdnotes.experiment.noise import (
 )
 from sgdnotes.experiment.rare import RareEvents, rare_event_rate
 from sgdnotes.experiment.simulate import Run, simulate
+from sgdnotes.experiment.tails import hill, lyapunov_exponent
 from sgdnotes.experiment.underdamped import UnderdampedLangevin
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "Uniform",
     "UpperBound",
     "estimate",
+    "hill",
+    "lyapunov_exponent",
     "rare_event_rate",
     "simulate",
     "standard_normal",

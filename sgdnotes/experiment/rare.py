@@ -119,7 +119,8 @@ def rare_event_rate(
     Parameters
     ----------
     dynamics, loss, noise
-        As in `simulate`; a dynamics that does not change with time.
+        As in `simulate`; a dynamics that does not change with time, and a noise that
+        is drawn afresh at each step, as `Epochs` is not.
     start : float or (d,) array
         In the basin; all chains start there.
     progress : callable
@@ -165,6 +166,8 @@ def rare_event_rate(
     positive("time_step", time_step)
     if callable(getattr(dynamics, "learning_rate", None)):
         raise ValueError("dynamics must not change with time, got a schedule of learning rates")
+    if hasattr(noise, "for_chains"):
+        raise ValueError(f"noise must not remember its chains, or they cannot be copied: {noise!r}")
     parts = min(4, repetitions)
     seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(parts + 1)
     splits = [

@@ -14,7 +14,7 @@
   const covariance = (B, replace) => one.map((s) => (s / B) * (replace === "with" ? 1 : (n - B) / (n - 1)));
 
   explore.figures.cloud = {
-    title: "442 gradients, and the mean of a batch",
+    title: "The gradients of 442 patients",
     ask: "make the batch 16 times as large, *B* = 64 for 4. How much narrower does the cloud of batch means get?",
     answers: ["2 times", "4 times", "16 times"],
     trial: { B: 6 }, todo: "Now raise *B* to 64.",

@@ -13,6 +13,7 @@
   // "memory *N*_g" with the first letter in italics and the second one below it.
   const rich = (text) => text.split("*").flatMap((part, i) => (i % 2 ? make("i", {}, part)
     : part.split(/_(.)/).map((piece, k) => (k % 2 ? make("sub", {}, piece) : piece))));
+  const plain = (text) => text.replace(/[*_]/g, "");
   const MOST = 10; // milliseconds of a frame for stepping; the rest is for drawing and for the reader
 
   class Explorable {
@@ -32,6 +33,8 @@
       this.calm.addEventListener("change", () => { if (this.calm.matches) this.play(false); });
       this.paint();
     }
+
+    get first() { return this.sliders[this.figure.knobs[0].id].slider; }
 
     get knobs() {
       return Object.fromEntries(this.figure.knobs.map((knob) => [knob.id, knob.values[this.at[knob.id]]]));
@@ -98,7 +101,7 @@
       }
       this.question.hidden = true; this.board.hidden = false; this.judged.hidden = answer === null;
       this.tell();
-      (answer === null ? Object.values(this.sliders)[0].slider : this.trial).focus({ preventScroll: true });
+      (answer === null ? this.first : this.trial).focus({ preventScroll: true });
     }
 
     attempt() {
@@ -115,8 +118,9 @@
       if (!this.fate) {
         const seen = there && this.ready && figure.judge(this.before, this.readings.rows);
         if (seen) this.fate = `${answer === seen.right ? "That is what happened." : "Not this time."} ${seen.says}`;
+        if (there && document.activeElement === this.trial) this.first.focus({ preventScroll: true });
         this.trial.hidden = there;
-        if (this.fate) { if (document.activeElement === this.trial) Object.values(this.sliders)[0].slider.focus(); this.status.textContent = this.fate; }
+        if (this.fate) this.status.textContent = plain(this.fate);
       }
       this.said.replaceChildren(...rich(said + (this.fate ?? (there ? "Now wait until it has settled." : `${figure.todo} `))));
     }
@@ -227,9 +231,9 @@
       this.tell();
       const rows = this.figure.rows.map(({ id, label }) => {
         const { theory, measured, words } = this.cells[id];
-        return `${label.replace(/[*_]/g, "")}: theory ${theory.textContent}, measured ${measured.textContent}, ${words.textContent}.`;
+        return `${plain(label)}: theory ${theory.textContent}, measured ${measured.textContent}, ${words.textContent}.`;
       });
-      this.status.textContent = [this.fate, ...rows, this.readings.waiting].filter(Boolean).join(" ");
+      this.status.textContent = [this.fate && plain(this.fate), ...rows, this.readings.waiting].filter(Boolean).join(" ");
     }
   }
 

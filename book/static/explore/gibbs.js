@@ -26,38 +26,37 @@
     knobs: [
       { id: "rate", label: "learning rate *η*", values: [0.01, 0.02, 0.04, 0.08], start: 1 },
       { id: "batch", label: "batch size *B*", values: [1, 2, 4, 8], start: 0 },
-      { id: "variance", label: "noise of a gradient *σ*²", values: [15, 30, 60], start: 1 },
+      { id: "variance", label: "noise of a gradient *σ*²", values: [7.5, 15, 30], start: 2 },
     ],
     rows: [
       { id: "temperature", label: "temperature *kT* = *ησ*²/2*B*" },
       { id: "walk", label: "share on the left, these steps" },
-      { id: "gibbs", label: "share on the left, Gibbs", rule: true },
+      { id: "gibbs", label: "mean of *xL*′, for Gibbs *kT*", rule: true },
     ],
     theory,
 
     begin(chance) {
       const x = Float64Array.from({ length: RUNS }, (_, i) => (i % 2 ? 1 : -1));
-      return { chance, x, steps: 0, lost: 0, heat: new Tally(RUNS), left: new Tally(RUNS), seen: new Histogram(LOW, HIGH, 54) };
+      return { chance, x, steps: 0, heat: new Tally(RUNS), pull: new Tally(RUNS), left: new Tally(RUNS), seen: new Histogram(LOW, HIGH, 54) };
     },
     turned(s, { rate, batch, variance }) {
       Object.assign(s, { rate, kick: rate * Math.sqrt(variance / batch), law: theory(rate, batch, variance), since: 0 });
       // Five memories; or, if nobody will live to see that, what each valley needs by itself.
       s.never = s.law.memory > 60;
       s.wait = Math.ceil((s.never ? 10 : 5 * s.law.memory) / rate);
-      s.heat.clear(); s.left.clear();
+      for (const tally of [s.heat, s.pull, s.left]) tally.clear();
     },
     step(s) {
-      const { x, rate, kick, chance, heat, left } = s, counted = s.since >= s.wait;
+      const { x, rate, kick, chance, heat, pull, left } = s, counted = s.since >= s.wait;
       for (let i = 0; i < RUNS; i++) {
         const at = x[i], g = at * (at * at - 1) + 0.1;
         if (counted) { // E[xg] - ηE[g²]/2 is kT exactly, at any η: a step leaves E[x²] as it is
-          heat.sums[i] += at * g - (rate / 2) * g * g;
+          heat.sums[i] += at * g - (rate / 2) * g * g; pull.sums[i] += at * g;
           if (at < TOP) left.sums[i]++;
         }
         x[i] = at - rate * g - kick * chance.normal();
-        if (!(Math.abs(x[i]) < 6)) { x[i] = 0; s.lost++; } // where a step throws it ever further out
       }
-      if (counted) { heat.steps++; left.steps++; }
+      if (counted) for (const tally of [heat, pull, left]) tally.steps++;
       s.seen.blend(x, Math.min(1, 1.5 * rate));
       s.steps++; s.since++;
     },
@@ -72,11 +71,10 @@
         rows: {
           temperature: { theory: s.law.kT, ...heat },
           walk: { theory: s.law.walk, ...left, says },
-          gibbs: { theory: s.law.gibbs, ...left, says },
+          gibbs: { theory: s.law.kT, ...s.pull.estimate() },
         },
         waiting: s.heat.steps * s.rate < 2 ? `The runs are forgetting where they began: step ${s.since} of ${s.wait + 2 / s.rate}.` : undefined,
-        note: (s.never ? `The valleys would need about ${(s.law.memory / s.rate).toPrecision(1)} steps to forget which of them a run began in.` : "")
-          + (s.lost ? ` ${s.lost} runs were thrown out of the picture and put back.` : ""),
+        note: `Gibbs’ share on the left would be ${s.law.gibbs.toFixed(3)}.` + (s.never ? ` The valleys would need about ${(s.law.memory / s.rate).toPrecision(1)} steps to forget which of them a run began in.` : ""),
         picture: `Above, the loss with a deep valley on the left and a shallow one on the right, and 2000 runs in it, ${share} per cent of them on the left. Below, the histogram of the runs and Gibbs’ density at temperature ${s.law.kT.toPrecision(3)}.`,
       };
     },

@@ -71,10 +71,13 @@
     return time;
   }
 
-  // The settled law of x <- move(x) + kick times a normal number. On an even grid finer than the
+  // The settled law of x <- move(x) + kick times a normal number, which mostly stays between low
+  // and high. On an even grid finer than the
   // kick the sum over the points is exact to rounding. States are taken out one by one without a
   // subtraction (Grassmann, Taksar and Heyman), so that rare crossings keep all their digits.
   function settled(move, kick, low, high) {
+    const moved = Array.from({ length: 201 }, (_, i) => move(low + ((high - low) * i) / 200));
+    low = Math.min(low, Math.min(...moved) - 8.3 * kick); high = Math.max(high, Math.max(...moved) + 8.3 * kick);
     const step = 0.75 * kick, n = Math.ceil((high - low) / step), K = [], mean = [];
     for (let i = 0; i < n; i++) {
       mean.push(move(low + i * step));
@@ -101,30 +104,26 @@
 
   // Chance, in one step, that a walk x <- move(x) + kick times a normal number passes `finish`,
   // once those that are left have forgotten their start: the law that a step reproduces up to a
-  // factor, found by repeating the step.
+  // factor. From any start, the places visited before the end are nearer to it.
   function leaving(move, kick, low, finish) {
     const panels = Math.ceil((finish - low) / (3 * kick)), width = (finish - low) / panels;
     const x = [], w = [];
     for (let k = 0; k < panels; k++) for (const [at, weight] of TEN) { x.push(low + (k + at) * width); w.push(weight * width); }
     const n = x.length, out = x.map((at) => below((move(at) - finish) / kick));
-    const bands = x.map((at) => { // the steps that are not rounding: from which point, how likely
-      const mean = move(at), first = x.findIndex((to) => to > mean - 8.5 * kick), band = [];
-      for (let j = first; j >= 0 && j < n && x[j] < mean + 8.5 * kick; j++) band.push(w[j] * bell((x[j] - mean) / kick) / kick);
-      return { first, band };
-    });
-    let crowd = new Float64Array(n).fill(1 / n), rate = 0, change = 1;
-    while (change > 1e-13) {
-      const next = new Float64Array(n);
-      let gone = 0, left = 0;
-      for (let i = 0; i < n; i++) {
-        const p = crowd[i], { first, band } = bands[i];
-        gone += p * out[i];
-        for (let j = 0; j < band.length; j++) next[first + j] += p * band[j];
-      }
-      for (let j = 0; j < n; j++) left += next[j];
-      change = 0;
-      for (let j = 0; j < n; j++) { next[j] /= left; change += Math.abs(next[j] - crowd[j]); }
-      crowd = next; rate = gone;
+    // 1 - K, taken apart into a lower and an upper triangle. K is positive and loses some at each
+    // step, so no pivots are needed.
+    const A = x.map((at, i) => Float64Array.from(x, (to, j) => (i === j) - (w[j] * bell((to - move(at)) / kick)) / kick));
+    for (let k = 0; k < n; k++) for (let i = k + 1; i < n; i++) {
+      const factor = (A[i][k] /= A[k][k]);
+      if (Math.abs(factor) > 1e-25) for (let j = k + 1; j < n; j++) A[i][j] -= factor * A[k][j];
+    }
+    let crowd = new Float64Array(n).fill(1 / n), rate = 0, last = -1;
+    while (Math.abs(rate - last) > 1e-13 * rate) { // all the visits of those who began as `crowd`
+      for (let i = 0; i < n; i++) { for (let j = 0; j < i; j++) crowd[i] -= A[j][i] * crowd[j]; crowd[i] /= A[i][i]; }
+      for (let i = n - 1; i >= 0; i--) for (let j = i + 1; j < n; j++) crowd[i] -= A[j][i] * crowd[j];
+      const visits = crowd.reduce((sum, p) => sum + p);
+      last = rate; rate = 0;
+      for (let i = 0; i < n; i++) { crowd[i] /= visits; rate += crowd[i] * out[i]; }
     }
     return rate;
   }

@@ -35,7 +35,8 @@
       for (const t of yticks) pen.fillText(minus(t), left - 6, this.Y(t));
       if (y) {
         pen.save();
-        pen.translate(left - (yticks.length ? 38 : 12), (top + bottom) / 2); pen.rotate(-Math.PI / 2);
+        const room = Math.max(-4, ...yticks.map((t) => pen.measureText(minus(t)).width));
+        pen.translate(left - room - 16, (top + bottom) / 2); pen.rotate(-Math.PI / 2);
         pen.textAlign = "center"; pen.fillText(y, 0, 0);
         pen.restore();
       }

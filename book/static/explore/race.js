@@ -27,7 +27,7 @@
     },
     knobs: [
       { id: "T", label: "temperature *T*", values: [0.05, 0.0625, 0.08, 0.1, 0.125], start: 3 },
-      { id: "dt", label: "step Δ*t*", values: [0.01, 0.02, 0.05, 0.1, 0.2], start: 1 },
+      { id: "dt", label: "step Δ*t*", values: [0.02, 0.05, 0.1, 0.2], start: 0 },
       { id: "finish", label: "finish line at *x* =", values: [0, 0.25, 0.5, 0.75, 1], start: 4 },
     ],
     rows: [
@@ -61,7 +61,7 @@
       if (s.since % s.every === 0) s.past.push([s.since * dt, s.inside / WALKERS]);
     },
     pace: (s) => Math.min(2500, Math.max(120, s.law.walk / 6 / s.dt)),
-    patience: (s) => Math.ceil(Math.max(s.wait + 10, s.wait + 1.2 * s.law.walk / s.dt)),
+    patience: (s) => s.wait + Math.ceil(Math.min(7500, (1.2 * s.law.walk) / s.dt)),
 
     read(s) {
       const value = s.exposure / s.out, { law } = s, measured = s.out ? { value, error: value / Math.sqrt(s.out) } : {};
@@ -71,7 +71,7 @@
           smooth: { theory: law.smooth, ...measured },
           kramers: { theory: law.kramers, ...measured },
         },
-        waiting: s.out < 400 ? `${s.out} of 400 escapes counted.` : undefined,
+        waiting: s.out < 300 ? `${s.out} of 300 escapes counted.` : undefined,
         note: `Heat ${s.heats}: ${s.inside} are in, ${WALKERS - s.inside} are out. ${s.finish === 0 ? "On the summit every second one who is counted out would have fallen back." : ""}`,
         picture: `Above, the two wells, the finish line at ${s.finish}, and ${s.inside} of ${WALKERS} walkers still on its left. Below, the share still in the race against time, with the exact exponential and Kramers’.`,
       };

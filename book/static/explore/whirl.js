@@ -93,7 +93,7 @@
           y: { theory: H[1] * s.law[2], ...s.yy.estimate() },
         },
         waiting: time < 4 ? `The start is being forgotten: step ${s.since} of ${s.wait + Math.ceil(4 / s.rate)}.` : undefined,
-        note: "One orbit’s worth of x y′ − y x′ is twice the area: 2Q in a unit of time.",
+        note: "A step from (x, y) to (x′, y′) sweeps ½(x y′ − y x′); twice the area in a unit of time is 2Q.",
         picture: `On the left ${RUNS} runs in the bowl, the ellipse of two standard deviations, and arrows for the current, measured and from theory. On the right the area that a run sweeps around the origin, its mean over all runs, and the line of theory.`,
       };
     },
@@ -117,15 +117,15 @@
       };
       const spots = Array.from({ length: CELLS * CELLS }, (_, k) => [(((k % CELLS) + 0.5) / CELLS * 2 - 1) * rx, ((Math.floor(k / CELLS) + 0.5) / CELLS * 2 - 1) * ry]);
       const flows = spots.map(([x, y]) => theory(x, y));
-      const scale = (0.16 * rx) / Math.max(1e-4 * rate, ...flows.map(([u, v]) => Math.hypot(u, (v * rx) / ry))) ;
-      const count = Math.max(1, s.swept.steps) * RUNS * ((4 * rx * ry) / CELLS ** 2);
-      spots.forEach(([x, y], k) => {
+      const fastest = Math.max((0.1 * rate * rx) / (2 * Math.PI * Math.sqrt(det)), ...flows.map(([u, v]) => Math.hypot(u, (v * rx) / ry)));
+      const scale = (0.16 * rx) / fastest, count = s.swept.steps * RUNS * ((4 * rx * ry) / CELLS ** 2);
+      plane.within(() => spots.forEach(([x, y], k) => {
         plane.arrow(x, y, flows[k][0] * scale, flows[k][1] * scale, "vermilion", 1.2);
-        if (s.swept.steps * rate > 4) plane.arrow(x, y, (s.flow[0][k] / count) * scale, (s.flow[1][k] / count) * scale, "ink", 2);
-      });
+        if (s.swept.steps * rate > 10) plane.arrow(x, y, (s.flow[0][k] / count) * scale, (s.flow[1][k] / count) * scale, "blue-text", 2);
+      }));
       plane.line(s.trail, "orange", { width: 1 });
       plane.label("current, theory", plane.left + 8, plane.top + 10, "vermilion");
-      plane.label("measured", plane.left + 8, plane.top + 28, "ink");
+      plane.label("measured", plane.left + 8, plane.top + 28, "blue");
       const end = Math.max(10, s.swept.steps * rate), slope = area(s.law), last = s.past.at(-1) ?? [0, 0, 0];
       const most = Math.max(1, Math.abs(slope) * end * 1.15, Math.abs(last[1]) + 2 * last[2]);
       sums.x = [0, end]; sums.y = slope > 1e-9 ? [-0.15 * most, most] : slope < -1e-9 ? [-most, 0.15 * most] : [-most, most];

@@ -1,0 +1,168 @@
+"""Theory: escape in a plane, exact up to the grid: rate, committor, place of exit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_array, diags_array
+from scipy.sparse.linalg import splu
+
+from sgdnotes.checks import per_point, whole
+
+__all__ = ["Plane"]
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """dΦ = −∇L dt + √(2T_i) dW_i in a box of the plane, on a grid of cells.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of two parameters.
+    temperature : float or (2,) sequence
+        T, or one T along each axis. If they differ there is a current, and
+        exp(−L/T) is not the stationary law.
+    box : ((low, high), (low, high))
+        No walker leaves it: put the walls where the loss is many T.
+    cells : int or (int, int)
+        Along each axis. Errors fall as the square of a cell's width, if the edge of a
+        region lies at the centres of its outermost cells, or where it does not matter;
+        else as the width.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as above.
+
+    Notes
+    -----
+    Finite volumes with exponential fitting (Scharfetter and Gummel, 1969): a walker
+    jumps to the next cell along axis i at the rate T_i/h² u/(eᵘ − 1), u = ΔL/T_i.
+    With one T the Gibbs law is exactly stationary on the grid.
+    """
+
+    loss: object
+    temperature: float | Sequence[float]
+    box: Sequence[Sequence[float]]
+    cells: int | Sequence[int] = 200
+
+    def __post_init__(self):
+        if self.loss.dimension != 2:
+            raise ValueError(f"loss must have 2 parameters, got {self.loss.dimension}")
+        heat = np.broadcast_to(np.asarray(self.temperature, dtype=float), (2,))
+        if not ((heat > 0).all() and np.isfinite(heat).all()):
+            raise ValueError(f"temperature must be positive, got {self.temperature!r}")
+        box = np.asarray(self.box, dtype=float)
+        if box.shape != (2, 2) or not np.isfinite(box).all() or not (box[:, 0] < box[:, 1]).all():
+            raise ValueError(f"box must be ((low, high), (low, high)), got {self.box!r}")
+        shape = tuple(whole("cells", n, 3) for n in np.broadcast_to(self.cells, (2,)))
+        width = (box[:, 1] - box[:, 0]) / shape
+        axes = [
+            low + h * (np.arange(n) + 0.5) for (low, _), h, n in zip(box, width, shape, strict=True)
+        ]
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+        for name, value in (("axes", axes), ("points", points), ("shape", shape)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_jumps", self._rates(heat, width))
+
+    def _rates(self, heat, width):
+        """The generator as a sparse matrix: row i holds the rates of jumps from cell i."""
+        number = np.arange(len(self.points)).reshape(self.shape)
+        loss = self.loss.value(self.points).reshape(self.shape)
+        rows, columns, rates = [], [], []
+        for axis, (T, h) in enumerate(zip(heat, width, strict=True)):
+            low = np.delete(number, -1, axis).ravel()
+            high = np.delete(number, 0, axis).ravel()
+            climb = np.diff(loss, axis=axis).ravel() / T
+            for a, b, u in ((low, high, climb), (high, low, -climb)):
+                rows.append(a)
+                columns.append(b)
+                rates.append(T / h**2 * _bernoulli(u))
+        rows, columns, rates = (np.concatenate(part) for part in (rows, columns, rates))
+        jumps = coo_array((rates, (rows, columns)), shape=2 * (len(self.points),)).tocsr()
+        return (jumps - diags_array(jumps.sum(axis=1))).tocsr()
+
+    def _cells_of(self, name: str, region: Callable) -> np.ndarray:
+        inside = per_point(name, region, self.points, "b")
+        if not inside.any() or inside.all():
+            raise ValueError(f"{name} must hold some of the cells' centres and not all")
+        return inside
+
+    def committor(self, basin: Callable, target: Callable) -> np.ndarray:
+        """The chance to reach `target` before `basin`, from each cell.
+
+        Parameters
+        ----------
+        basin, target : callable
+            Take (m, 2) points, return (m,) bool; they must not overlap.
+
+        Returns
+        -------
+        array of the shape `shape`, along `axes`
+        """
+        first, last = self._cells_of("basin", basin), self._cells_of("target", target)
+        if (first & last).any():
+            raise ValueError("basin and target must not overlap")
+        q, free = last.astype(float), ~(first | last)
+        q[free] = splu(-self._jumps[free][:, free].tocsc()).solve(
+            self._jumps[free][:, last].sum(axis=1)
+        )
+        return q.reshape(self.shape)
+
+    def escape(self, absorb: Callable) -> tuple[float, np.ndarray]:
+        """The rate at which settled walkers are absorbed, and where they are before.
+
+        Parameters
+        ----------
+        absorb : callable
+            Takes (m, 2) points, returns (m,) bool: where walkers are removed.
+
+        Returns
+        -------
+        rate : float
+            Per unit of time: the smallest eigenvalue of the generator.
+        settled : array of the shape `shape`
+            The density of walkers that have lived for long, 0 where they are absorbed.
+
+        Raises
+        ------
+        ValueError
+            If an escape takes so long that rounding hides it.
+        """
+        gone = self._cells_of("absorb", absorb)
+        free = self._jumps[~gone][:, ~gone].tocsc()
+        factors = splu(-free)
+        crowd, rate, change = np.full(len(free.indptr) - 1, 1.0), np.inf, 1.0
+        crowd /= crowd.sum()
+        while change > 1e-10:
+            moved = factors.solve(crowd, trans="T")
+            new, moved = 1.0 / moved.sum(), moved / moved.sum()
+            change = abs(new / rate - 1) if np.isfinite(rate) else 1.0
+            rate, crowd = new, moved
+        if not rate > 1e3 * np.finfo(float).eps * abs(free.diagonal()).max():
+            raise ValueError(
+                f"temperature must be higher: the rate is of the order of {rate:.1g}, "
+                "and rounding hides it"
+            )
+        cell = np.prod([axis[1] - axis[0] for axis in self.axes])
+        settled = np.zeros(len(self.points))
+        settled[~gone] = crowd / cell
+        return float(rate), settled.reshape(self.shape)
+
+    def exits(self, absorb: Callable) -> np.ndarray:
+        """The share of settled walkers that each absorbing cell receives: sums to 1."""
+        gone = self._cells_of("absorb", absorb)
+        _, settled = self.escape(absorb)
+        share = np.zeros(len(self.points))
+        share[gone] = settled.ravel()[~gone] @ self._jumps[~gone][:, gone]
+        return (share / share.sum()).reshape(self.shape)
+
+
+def _bernoulli(u):
+    """u/(eᵘ − 1), without loss of digits near 0 and without overflow far from it."""
+    small = np.abs(u) < 1e-6
+    safe = np.where(small, 1.0, np.clip(u, -700.0, 700.0))
+    return np.where(small, 1.0 - u / 2, safe / np.expm1(safe))
