@@ -375,7 +375,7 @@ def test_the_browsers_chapters_are_built_before_the_pages_that_have_their_button
     monkeypatch.setattr(make, "set_up", lambda *more: None)
     monkeypatch.setattr(make.LITE, "need", lambda *c: None)
     monkeypatch.setattr(make.VENV, "run", lambda *c, **o: order.append(c[0]) or True)
-    monkeypatch.setattr(make.LITE, "run", lambda *c, **o: order.append(c[1]) or True)
+    monkeypatch.setattr(make.LITE, "run", lambda *c, **o: order.append(c[3]) or True)
     monkeypatch.setattr(make, "book", lambda *options: order.append(options))
     (project / "_build" / "html" / "lite").mkdir(parents=True)
     (project / "_build" / "html" / "lite" / "old").touch()

@@ -10,7 +10,7 @@ KEPT = {
     "_sources/notebooks/02-new.ipynb", "_static/old.html", "lite/notebooks/index.html",
     "plain/01-old.ipynb", "_images/old.svg", "searchindex.js",
 }  # fmt: skip
-GONE = {"notebooks/01-old.html", "_sources/notebooks/01-old.ipynb", "book/old.html"}
+GONE = {"notebooks/01-old.html", "_sources/notebooks/01-old.ipynb", "book/old.html", "_print.html"}
 
 
 @pytest.fixture
