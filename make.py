@@ -196,8 +196,9 @@ def lite():
         shutil.rmtree(folder, ignore_errors=True)
     aside.mkdir(parents=True)
     if not VENV.run("book/extensions/sgdbook_plain.py", "--lite", aside) or not LITE.run(
-        "-W", "ignore", "-m", "jupyterlite_core", "build", "--lite-dir", aside, "--contents", aside / "files",
-        "--output-dir", out, "--apps", "notebooks", "--no-sourcemaps",
+        "-W", "ignore", "-m", "jupyterlite_core", "build", "--lite-dir", aside,
+        "--contents", aside / "files", "--output-dir", out,
+        "--apps", "notebooks", "--no-sourcemaps",
         stdout=subprocess.DEVNULL, hide=("[LiteBuildApp]",),
     ):  # fmt: skip
         stop("JupyterLite was not built; the messages above say why")
