@@ -4,7 +4,9 @@
     python3 make.py book [--no-open]   build the HTML book and open it
     python3 make.py test               prove every statement in it
     python3 make.py notebooks [09 …]   execute notebooks and store their verdicts
-    python3 make.py lab                open the notebooks in JupyterLab
+    python3 make.py lab [--source]     open the notebooks in JupyterLab
+    python3 make.py pdf                print the book as one PDF
+    python3 make.py lite               add the chapters that run in the reader's browser
     python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
     python3 make.py clean              remove what these commands made
 
@@ -17,11 +19,13 @@ import inspect
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 import webbrowser
 
 ROOT = pathlib.Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 11), (3, 14)
+TESTS = ("requirements-test.txt", "pytest, nbval, playwright")
 
 sys.path.insert(0, str(ROOT))
 from tools.browser import find_browser  # noqa: E402
@@ -30,6 +34,7 @@ from tools.process import alone, say, stop  # noqa: E402
 
 VENV = Environment(ROOT / ".venv")
 PEERS = Environment(ROOT / "benchmarks" / ".venv")
+LITE = Environment(ROOT / ".venv-lite")
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 
@@ -87,7 +92,7 @@ def test():
     The built book is read in Chromium or Chrome. Without one those tests are left out,
     and the last line says so; where CI is set, they fail.
     """
-    set_up(("requirements-test.txt", "pytest, nbval, playwright"))
+    set_up(TESTS)
     pytest = ["-m", "pytest", "-p", "no:cacheprovider", "-rs"]
     steps = {
         "lint": lambda: VENV.run("-m", "ruff", "check", "-q", "."),
@@ -145,13 +150,60 @@ def store_notebooks(*names):
         stop("not every notebook was stored; the messages above say which and why")
 
 
-def lab():
-    """Open the notebooks in JupyterLab, with the environment of the book."""
+def lab(*options):
+    """Open your own copies of the notebooks in JupyterLab, with the environment of the book.
+
+    The copies are in the folder workbook: plain notebooks, without the book's markup. A
+    copy that is there is never written over; delete one to get it anew.
+
+    --source   open the sources in the folder notebooks instead, to write in the book
+    """
+    folder = "notebooks" if "--source" in options else "workbook"
     with alone():  # for the set-up; a session may last all day
         set_up(("requirements-lab.txt", "jupyterlab"))
+        if folder == "workbook" and not VENV.run("book/extensions/sgdbook_plain.py", folder):
+            stop("the plain notebooks could not be written; the message above says why")
     env = {"SGDNOTES_PROGRESS": "1"}
-    if not VENV.run("-m", "jupyterlab", "notebooks", env=env, interactive=True):
+    if not VENV.run("-m", "jupyterlab", folder, env=env, interactive=True):
         stop("JupyterLab stopped; the message above says why")
+
+
+def pdf():
+    """Print the whole book as one PDF, _build/book.pdf, with Chromium or Chrome."""
+    if not find_browser():
+        stop("no Chromium or Chrome was found to print the book with")
+    set_up(TESTS)
+    if not build():
+        stop("the book was not built; the messages above say why")
+    say("printing the book (a minute or two)")
+    if not VENV.run("-m", "tools.pdf", HTML, BUILD / "book.pdf"):
+        stop("the book was not printed; the message above says why")
+    say(f"the book is at {BUILD / 'book.pdf'}")
+
+
+def lite():
+    """Add to the built book the chapters that run in the reader's browser (JupyterLite).
+
+    They are in _build/html/lite, and each chapter gets a button. A page opened from a
+    disk cannot run them: put _build/html on a web server, or try it with
+    `python3 -m http.server -d _build/html`.
+    """
+    set_up()
+    LITE.need(ROOT / "requirements-lite.txt", "jupyterlite_core, jupyterlite_pyodide_kernel")
+    say("building JupyterLite")
+    aside, out = BUILD / "lite", HTML / "lite"
+    for folder in (aside, out):
+        shutil.rmtree(folder, ignore_errors=True)
+    aside.mkdir(parents=True)
+    if not VENV.run("book/extensions/sgdbook_plain.py", "--lite", aside) or not LITE.run(
+        "-W", "ignore", "-m", "jupyterlite_core", "build", "--lite-dir", aside,
+        "--contents", aside / "files", "--output-dir", out,
+        "--apps", "notebooks", "--no-sourcemaps",
+        stdout=subprocess.DEVNULL, hide=("[LiteBuildApp]",),
+    ):  # fmt: skip
+        stop("JupyterLite was not built; the messages above say why")
+    shutil.rmtree(aside)
+    book("--no-open")
 
 
 def bench(*options):
@@ -188,7 +240,7 @@ def set_up_peers():
 
 def clean():
     """Remove what these commands made: environments, the built book, caches."""
-    kept = [home.name for home in (VENV, PEERS) if not home.remove()]
+    kept = [home.name for home in (VENV, PEERS, LITE) if not home.remove()]
     made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info", ".make.lock")
     caches = [f for name in ("__pycache__", ".ipynb_checkpoints") for f in ROOT.rglob(name)]
     for path in (BUILD, *(ROOT / name for name in made), *caches):
@@ -207,10 +259,12 @@ COMMANDS = {
     "test": test,
     "notebooks": store_notebooks,
     "lab": lab,
+    "pdf": pdf,
+    "lite": lite,
     "bench": bench,
     "clean": clean,
 }
-OPTIONS = {"book": ["--no-open"], "bench": ["--quick", "--book"]}
+OPTIONS = {"book": ["--no-open"], "lab": ["--source"], "bench": ["--quick", "--book"]}
 
 
 def main(arguments):

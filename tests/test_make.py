@@ -137,7 +137,7 @@ def test_help_names_every_command_and_sets_nothing_up(make, capsys, arguments):
         assert f"make.py {command}" in shown
 
 
-@pytest.mark.parametrize("command", ["book", "test", "notebooks", "lab", "bench", "clean"])
+@pytest.mark.parametrize("command", sorted(fresh().COMMANDS))
 def test_every_command_says_more_of_itself_and_does_nothing(make, monkeypatch, capsys, command):
     make.main([command, "--help"])
     assert f"make.py {command}" in capsys.readouterr().out
@@ -325,20 +325,63 @@ def test_a_build_that_was_interrupted_reads_every_page_again(make, project, monk
     assert left(project) == {".jupyter_cache"}
 
 
-def test_a_lab_that_fails_is_said_and_holds_no_lock(make, monkeypatch):
-    held = []
+@pytest.fixture
+def session(make, monkeypatch):
+    """What `lab` runs, and whether it holds the lock then."""
+    ran, held = [], []
 
     @contextlib.contextmanager
     def alone():
         held.append(True)
         yield
-        held.append(False)
+        held.pop()
+
+    def run(*command, **options):
+        ran.append((*command, bool(held)))
+        return "jupyterlab" not in command
 
     monkeypatch.setattr(make, "alone", alone)
     monkeypatch.setattr(make, "set_up", lambda *more: None)
-    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: held.append(o["interactive"]))
+    monkeypatch.setattr(make.VENV, "run", run)
+    return ran
+
+
+def test_the_lab_opens_the_readers_own_copies_and_holds_no_lock(make, session):
     assert "JupyterLab stopped" in stopped(make.main, ["lab"])
-    assert held == [True, False, True]
+    assert session == [
+        ("book/extensions/sgdbook_plain.py", "workbook", True),
+        ("-m", "jupyterlab", "workbook", False),
+    ]
+
+
+def test_an_author_opens_the_sources(make, session):
+    assert "JupyterLab stopped" in stopped(make.main, ["lab", "--source"])
+    assert session == [("-m", "jupyterlab", "notebooks", False)]
+
+
+# Other forms of the book.
+
+
+def test_without_a_browser_nothing_is_set_up_to_print(make, monkeypatch):
+    monkeypatch.setattr(make, "find_browser", lambda: None)
+    assert "no Chromium or Chrome" in stopped(make.pdf)
+
+
+def test_the_browsers_chapters_are_built_before_the_pages_that_have_their_button(
+    make, project, monkeypatch
+):
+    order = []
+    monkeypatch.setattr(make, "HTML", project / "_build" / "html")
+    monkeypatch.setattr(make, "set_up", lambda *more: None)
+    monkeypatch.setattr(make.LITE, "need", lambda *c: None)
+    monkeypatch.setattr(make.VENV, "run", lambda *c, **o: order.append(c[0]) or True)
+    monkeypatch.setattr(make.LITE, "run", lambda *c, **o: order.append(c[3]) or True)
+    monkeypatch.setattr(make, "book", lambda *options: order.append(options))
+    (project / "_build" / "html" / "lite").mkdir(parents=True)
+    (project / "_build" / "html" / "lite" / "old").touch()
+    make.lite()
+    assert order == ["book/extensions/sgdbook_plain.py", "jupyterlite_core", ("--no-open",)]
+    assert not (project / "_build" / "html" / "lite").exists()
 
 
 # The benchmark.
@@ -378,7 +421,7 @@ def test_the_peers_are_set_up_once_and_not_at_all_for_the_cost_of_the_book(make,
 
 # The requirement files.
 
-FILES = ["requirements.txt", "requirements-test.txt", "requirements-lab.txt"]
+FILES = [f"requirements{end}.txt" for end in ("", "-test", "-lab", "-lite")]
 LINES = {name: (ROOT / name).read_text("utf8").splitlines() for name in FILES}
 NAMED = {
     name: [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
@@ -421,7 +464,9 @@ def test_the_requirements_name_no_address(name):
 def test_every_dependency_is_in_the_file_of_those_who_need_it():
     groups = PROJECT_FILE["dependency-groups"]
     reader = PROJECT["dependencies"] + groups["book"]
-    for name, wanted in zip(FILES, (reader, groups["test"], groups["lab"]), strict=True):
+    for name, wanted in zip(
+        FILES, (reader, groups["test"], groups["lab"], groups["lite"]), strict=True
+    ):
         assert {bare(requirement) for requirement in wanted} <= set(pins(name))
 
 
@@ -430,7 +475,7 @@ def test_a_reader_need_not_install_what_only_the_tests_need():
     assert not needless & set(pins("requirements.txt"))
 
 
-@pytest.mark.parametrize("name", FILES[1:])
+@pytest.mark.parametrize("name", FILES[1:3])
 def test_no_file_asks_for_another_version_than_the_reader_has(name):
     reader = pins("requirements.txt")
     assert {p: v for p, v in pins(name).items() if not v <= reader.get(p, v)} == {}
@@ -447,6 +492,6 @@ def test_jupyter_book_stays_below_version_two():
 
 def test_binder_is_told_a_python_that_the_project_accepts():
     major, minor = re.fullmatch(
-        r"python-(\d+)\.(\d+)", (ROOT / "runtime.txt").read_text().strip()
+        r"python-(\d+)\.(\d+)", (ROOT / "binder" / "runtime.txt").read_text().strip()
     ).groups()
     assert (3, 11) <= (int(major), int(minor)) <= (3, 14)

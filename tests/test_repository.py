@@ -83,6 +83,43 @@ def test_a_workflow_runs_both_commands_with_no_more_rights_than_it_needs(workflo
         assert command in workflow.read_text("utf8")
 
 
+def jobs(workflow):
+    return yaml.safe_load(text(f".github/workflows/{workflow}"))["jobs"]
+
+
+def test_only_a_job_that_publishes_may_write():
+    rights = {
+        (workflow.name, name): job["permissions"]
+        for workflow in WORKFLOWS
+        for name, job in jobs(workflow.name).items()
+        if "permissions" in job
+    }
+    assert rights == {
+        ("book.yml", "publish"): {"contents": "write", "pages": "write", "id-token": "write"},
+        ("release.yml", "publish"): {"id-token": "write"},
+    }
+
+
+def test_a_release_is_proved_before_it_is_published_and_keeps_no_secret():
+    assert jobs("release.yml")["publish"]["needs"] == "prove"
+    for workflow in WORKFLOWS:
+        assert "secrets." not in workflow.read_text("utf8")
+
+
+def test_every_workflow_tests_pythons_that_make_serves():
+    make = text("make.py")
+    oldest, newest = re.search(r"OLDEST, NEWEST = \((3, \d+)\), \((3, \d+)\)", make).groups()
+    tested = jobs("book.yml")["prove"]["strategy"]["matrix"]["python"]
+    assert tested == [oldest.replace(", ", "."), newest.replace(", ", ".")]
+
+
+def test_binder_installs_what_a_reader_needs_and_opens_plain_notebooks():
+    assert text("binder/requirements.txt") == "-r ../requirements.txt\n"
+    assert "sgdbook_plain.py plain\n" in text("binder/postBuild")
+    if os.name != "nt":
+        assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+
+
 def test_the_ci_script_can_be_run():
     assert text(".ci/run").startswith("#!/usr/bin/env bash\n")
     assert "set -euo pipefail" in text(".ci/run")

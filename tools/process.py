@@ -18,7 +18,6 @@ WINDOWS = os.name == "nt"
 FOREIGN = ("PYTHON", "PYTEST_", "PIP_", "UV_", "DASK_", "RUFF_", "SYMPY_", "TQDM_")
 NAMED = {"MPLBACKEND", "MATPLOTLIBRC", "JUPYTER_PATH", "IPYTHONDIR", "SPHINXOPTS"}
 KEPT = {"PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"}
-PATIENCE = 5.0  # seconds for what was told to end
 
 
 def say(text):
@@ -92,11 +91,10 @@ def end(child):
         )
         child.wait()
         return
-    for order in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, order)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(PATIENCE)
+    # At once: told politely, workers and kernels would each print a traceback first.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 GENERATED = {"genindex", "search", "py-modindex", "index"}  # pages without a source
+OTHERS = {"_images", "_sources", "_static", "_sphinx_design_static", "lite", "plain"}
 OURS = {".html", ".ipynb", ".md", ".txt"}
 
 
@@ -16,7 +17,7 @@ def _remove(app, exception):
         for page in folder.rglob("*"):
             place = page.relative_to(folder)
             name = re.sub(r"(\.ipynb|\.md)?(\.txt)?$|\.html$", "", place.as_posix())
-            mine = folder != out or not place.parts[0].startswith(("_", "lite"))
+            mine = folder != out or place.parts[0] not in OTHERS
             if mine and page.suffix in OURS and page.is_file() and name not in known:
                 page.unlink()
 
