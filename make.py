@@ -8,6 +8,8 @@
     python3 make.py pdf                print the book as one PDF
     python3 make.py lite               add the chapters that run in the reader's browser
     python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
+    python3 make.py network [--quick]  measure the network of chapter 18 anew
+    python3 make.py seeds N [09 …]     rerun every measured check with N other seeds
     python3 make.py clean              remove what these commands made
 
 Each command first sets up .venv, once; the exact packages are in requirements.txt.
@@ -221,6 +223,30 @@ def bench(*options):
         stop("the benchmark stopped; the message above says why")
 
 
+def network(*options):
+    """Measure the network of chapter 18 and store what was seen; some minutes.
+
+    --quick   the same code on a smaller network, and store nothing
+    """
+    set_up()
+    if not VENV.run("benchmarks/network.py", *options):
+        stop("the measurement stopped; the message above says why")
+
+
+def seeds(*options):
+    """Rerun every measured check with N other families of seeds: seeds N [09 …].
+
+    Without chapters the whole book is rerun, which takes hours, and the result stored.
+    """
+    if not options or not options[0].isdecimal():
+        stop("seeds needs the number of families, as in: python3 make.py seeds 20")
+    set_up()
+    count, *names = options
+    chosen = [notebook.name for notebook in choose(names)] if names else []
+    if not VENV.run("audit/seeds.py", count, *chosen):
+        stop("the audit stopped; the message above says why")
+
+
 def set_up_peers():
     """Make benchmarks/.venv; who cannot be installed is missing, and the tables say so."""
     listed = ROOT / "benchmarks" / "requirements.txt"
@@ -262,9 +288,15 @@ COMMANDS = {
     "pdf": pdf,
     "lite": lite,
     "bench": bench,
+    "network": network,
+    "seeds": seeds,
     "clean": clean,
 }
-OPTIONS = {"book": ["--no-open"], "lab": ["--source"], "bench": ["--quick", "--book"]}
+OPTIONS = {
+    "book": ["--no-open"], "lab": ["--source"], "bench": ["--quick", "--book"],
+    "network": ["--quick"],
+}  # fmt: skip
+FREE = ("notebooks", "seeds")  # whose arguments are names or numbers
 
 
 def main(arguments):
@@ -286,7 +318,7 @@ def main(arguments):
         return
     for option in options:
         known = OPTIONS.get(command, [])
-        if option not in known and (command != "notebooks" or option.startswith("-")):
+        if option not in known and (command not in FREE or option.startswith("-")):
             stop(f"unknown option {option!r} for {command}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
