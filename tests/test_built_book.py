@@ -95,7 +95,9 @@ def is_redirect(path):
     return bool(re.search(r"http-equiv=.?refresh", path.read_text("utf8"), re.IGNORECASE))
 
 
-ALL = sorted(p for p in HTML.rglob("*.html") if p.relative_to(HTML).parts[0] != "_static")
+ALL = sorted(
+    p for p in HTML.rglob("*.html") if p.relative_to(HTML).parts[0] not in ("_static", "lite")
+)
 PAGES = [p for p in ALL if not is_redirect(p)]
 
 
