@@ -19,6 +19,8 @@
   }
   const rule = (rate, h, sigma) => (rate * sigma ** 2) / (2 * h);
 
+  const spoken = (pair) => pair.map(([re, im]) => `${re.toFixed(2)}${im ? ` ${im < 0 ? "minus" : "plus"} ${Math.abs(im).toFixed(2)} i` : ""}`).join("; ");
+
   explore.figures.momentum = {
     title: "Momentum in a narrow valley",
     ask: "hold *η*′ and raise the memory *N*_g of the gradients from 1 to 8 steps. What becomes of the width of the cloud along the valley?",
@@ -83,7 +85,8 @@
         },
         waiting: !s.stable ? "" : enough ? undefined : `The start is being forgotten: step ${s.since} of ${s.wait + Math.ceil(2 / (1 - s.radius[0]))}.`,
         note: s.stable ? `The eigenvalue farthest out is at ${far.toFixed(3)}: a start is forgotten in about ${forget} steps.` : "An eigenvalue is on the circle or outside, and there is no law to settle into.",
-        picture: `On the left a long valley with lines of equal loss, the path of one run, ${RUNS} others and the ellipse of two standard deviations. On the right the unit circle and the eigenvalues of a step: along the valley ${s.roots[0].map(([re, im]) => re.toFixed(2) + (im ? ` ± ${Math.abs(im).toFixed(2)} i` : "")).join(" and ")}, across it ${s.roots[1].map(([re, im]) => re.toFixed(2) + (im ? ` ± ${Math.abs(im).toFixed(2)} i` : "")).join(" and ")}.`,
+        picture: `On the left a long valley with lines of equal loss, the path of one run, ${RUNS} others and the ellipse of two standard deviations. `
+          + `On the right the unit circle and the eigenvalues of a step: along the valley ${spoken(s.roots[0])}, across it ${spoken(s.roots[1])}.`,
       };
     },
 

@@ -2,7 +2,7 @@
 // x <- x - L'(x) Δt + sqrt(2T Δt) ξ. Who steps to the finish line or beyond is out.
 "use strict";
 (() => {
-  const { gibbs, slowest, leaving } = explore, WALKERS = 2000, BOTTOM = -1, TOP = 0, LOW = -2, HIGH = 1.6;
+  const { gibbs, slowest, leaving } = explore, WALKERS = 2000, BOTTOM = -1, LOW = -2, HIGH = 1.6;
   const loss = (x) => x * x * (x * x / 4 - 0.5), gradient = (x) => x * (x * x - 1), DEPTH = 0.25;
 
   // Three mean times: of this walk, whose steps may jump the line; of the walk without steps;
