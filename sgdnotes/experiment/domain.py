@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,7 +102,9 @@ class Watch:
         count = min(count, self._loss.examples)
         first, few = each * (t // CHECK), max(1, _FEW // len(x))
         for a in range(0, count, few):
-            part = copy.copy(self._loss)
+            # Not copy.copy: it would pickle the loss, and compile it anew.
+            part = object.__new__(type(self._loss))
+            vars(part).update(vars(self._loss))
             here = np.arange(first + a, first + min(a + few, count)) % self._loss.examples
             part.data = self._loss.data[here]
             lost |= _undefined(part.value(x), x)
