@@ -107,7 +107,7 @@ def test_the_looks_at_a_loss_of_data_go_round_all_examples_and_stay_small(monkey
         DataLoss, "value", lambda self, p: seen.append(self.data[:, 0]) or value(self, p)
     )
     run = {"start": 0.0, "chains": 3, "steps": 32 * 60, "rng": 1}
-    simulate(SGD(0.01, batch_size=2), loss, MiniBatch(), **run)
+    simulate(SGD(0.01, batch_size=8), loss, MiniBatch(), **run)
     assert [len(part) for part in seen] == [2] * 59 + [100]
     assert set(np.concatenate(seen[:50])) == set(data)
 
