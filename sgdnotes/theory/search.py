@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["boxes_of_mass", "number"]
+from sgdnotes.checks import positive
+
+__all__ = ["boxes_of_mass", "number", "periods_of"]
 
 # All grids are even in u, with x = sinh(u): fine near the origin, wide at the
 # ends, and a tail that falls off like a power of x is smooth in u.
@@ -97,6 +99,26 @@ def boxes_of_mass(exponent: Callable, dimension: int, period=None):
     if dimension == 2:
         seen += [ridge[tall >= top - _SEEN] for ridge, tall in _ridges(exponent, axes, logs)]
     return _apart(boxes) if dimension == 1 else boxes, np.concatenate(seen)
+
+
+def periods_of(loss, period):
+    """One period or None for each coordinate, checked at a thousand points."""
+    if period is None:
+        return None
+    periods = [period] if np.ndim(period) == 0 else list(period)
+    if len(periods) != loss.dimension:
+        raise ValueError(f"period must have {loss.dimension} entries, got {period!r}")
+    periods = [p if p is None else positive("period", p) for p in periods]
+    steps = np.array([0.0 if p is None else p for p in periods])
+    # A sequence that fills the square evenly, and is no multiple of a period.
+    at = (np.outer(np.arange(1, 1001), np.sqrt([2.0, 3.0])[: loss.dimension]) % 1 - 0.5) * 4
+    at = np.where(steps > 0, at * steps / 4, at)
+    for i, p in enumerate(periods):
+        there = at + np.where(np.arange(loss.dimension) == i, steps, 0.0)
+        here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
+        if not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * np.ptp(here)):
+            raise ValueError(f"period must be one of the loss along axis {i}, got {p!r}")
+    return periods
 
 
 def _scan(exponent, box, size):

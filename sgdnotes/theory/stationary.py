@@ -9,6 +9,7 @@ from scipy.linalg import solve_continuous_lyapunov
 
 from sgdnotes.checks import fraction, numbers, positive, symmetric, whole
 from sgdnotes.theory.density import Density
+from sgdnotes.theory.search import periods_of
 
 __all__ = [
     "UnstableLearningRate",
@@ -70,32 +71,12 @@ def gibbs_density(loss, temperature: float, *, period=None) -> Density:
     if loss.dimension > 2:
         raise ValueError(f"loss must have 1 or 2 parameters, got {loss.dimension}")
 
-    periods = _periods(loss, period)
+    periods = periods_of(loss, period)
     return Density(partial(_minus_energy, loss, temperature), loss.dimension, periods)
 
 
 def _minus_energy(loss, temperature: float, x):
     return -loss.value(x) / temperature
-
-
-def _periods(loss, period):
-    """One period or None for each coordinate, checked at a thousand points."""
-    if period is None:
-        return None
-    periods = [period] if np.ndim(period) == 0 else list(period)
-    if len(periods) != loss.dimension:
-        raise ValueError(f"period must have {loss.dimension} entries, got {period!r}")
-    periods = [p if p is None else positive("period", p) for p in periods]
-    steps = np.array([0.0 if p is None else p for p in periods])
-    # A sequence that fills the square evenly, and is no multiple of a period.
-    at = (np.outer(np.arange(1, 1001), np.sqrt([2.0, 3.0])[: loss.dimension]) % 1 - 0.5) * 4
-    at = np.where(steps > 0, at * steps / 4, at)
-    for i, p in enumerate(periods):
-        there = at + np.where(np.arange(loss.dimension) == i, steps, 0.0)
-        here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
-        if not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * np.ptp(here)):
-            raise ValueError(f"period must be one of the loss along axis {i}, got {p!r}")
-    return periods
 
 
 def _as_matrices(hessian, noise_covariance):
