@@ -55,10 +55,11 @@ def epoch_covariance(
 
     Notes
     -----
-    A Lyapunov equation over an epoch. For small η the variance in a direction of
-    curvature h is η²σ²/(2B)·… of the order of ηhn/B smaller than with replacement
-    (Kühn and Rosenow, 2023). With Hessians that differ from example to example it
-    is an approximation.
+    A Lyapunov equation over an epoch. In a direction of curvature h with ηhn/B ≪ 1
+    the variance after k of m steps is that of a bridge, η²σ²k(m − k)/(m − 1) with
+    σ² that of one batch, where drawing with replacement leaves ησ²/(2h): shuffling cools
+    flat directions (Kühn and Rosenow, 2023). With Hessians that differ from example to
+    example it is an approximation.
     """
     examples, batch_size = whole("examples", examples, 2), whole("batch_size", batch_size, 1)
     if examples % batch_size or examples < 2 * batch_size:
