@@ -673,3 +673,29 @@ def test_a_chain_takes_a_variance_that_is_the_same_everywhere():
     well = Loss(x**4 / 4 - x**2 / 2, x)
     told = chain_escape_rate(well, 0.0, -3.0, 0.05, lambda at: 4.0)
     assert told == chain_escape_rate(well, 0.0, -3.0, 0.05, 4.0)
+
+
+def test_the_chain_rate_needs_its_break_where_the_variance_jumps():
+    # The chain's own kernel by the midpoint rule, with the jump on an edge of
+    # the cells, on two grids, their error of second order taken out.
+    eta, jump = 0.1, -0.5
+
+    def variance(at):
+        return np.where(at < jump, 1.0, 4.0)
+
+    def slow(cells):
+        at = -2.6 + 3.6 * (np.arange(cells) + 0.5) / cells
+        spread = eta * np.sqrt(variance(at))[:, None]
+        gap = (at - (at - eta * QUARTIC.gradient(at))[:, None]) / spread
+        stay = np.exp(-(gap**2) / 2) / (np.sqrt(2 * np.pi) * spread) * 3.6 / cells
+        steps, hope = np.linalg.inv(np.eye(cells) - stay), np.ones(cells)
+        for _ in range(20):
+            more = steps @ hope
+            hope = more / more.max()
+        return 1 / (more.max() * eta)
+
+    expected = (4 * slow(480) - slow(240)) / 3
+    found = chain_escape_rate(QUARTIC, 1.0, -2.6, eta, variance, [jump])
+    assert found == pytest.approx(expected, rel=1e-4)
+    unbroken = chain_escape_rate(QUARTIC, 1.0, -2.6, eta, variance)
+    assert unbroken != pytest.approx(expected, rel=1e-3)
