@@ -179,6 +179,14 @@ class DataLoss(_Symbolic):
         """The number n of examples."""
         return len(self.data)
 
+    def part(self, index) -> DataLoss:
+        """The same loss over the examples `index` alone, an array of int."""
+        # Not copy.copy: it would pickle the loss, and compile it anew.
+        part = object.__new__(type(self))
+        vars(part).update(vars(self))
+        part.data = self.data[index]
+        return part
+
     def _arguments(self, x):
         # Points gain a last axis, over which the examples are laid out.
         return [column[..., None] for column in self._columns(x)], list(self.data.T)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -98,6 +99,13 @@ class Network:
     def dimension(self) -> int:
         """The number d of weights and biases; points are (…, d)."""
         return sum((k + 1) * h for k, h in zip(self.widths, self.widths[1:], strict=False))
+
+    def part(self, index) -> Network:
+        """The same network over the examples `index` alone, an array of int."""
+        part = copy.copy(self)
+        part.inputs, part.labels = self.inputs[index], self.labels[index]
+        part._targets = self._targets[index]
+        return part
 
     def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
         """Random weights of variance 1/(inputs of the layer), biases 0: (chains, d)."""

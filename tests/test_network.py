@@ -177,3 +177,14 @@ def test_points_and_inputs_of_another_size_are_refused(net):
         net.hessian_product(x, x, step=0)
     with pytest.raises(ValueError, match="together"):
         net.accuracy(x, INPUTS)
+
+
+def test_a_part_is_the_loss_over_its_examples_and_a_long_run_looks_at_parts(net):
+    x, index = net.start(3, RNG), np.array([4, 9, 9, 0])
+    part = net.part(index)
+    assert part.examples == 4
+    assert np.allclose(part.value(x), net.example_values(x)[:, index].mean(1))
+    assert np.allclose(part.gradient(x), net.example_gradients(x)[:, index].mean(1))
+    assert net.examples == 23
+    run = simulate(SGD(0.1, batch_size=2), net, MiniBatch(), start=x, chains=3, steps=70, rng=2)
+    assert (net.value(run.samples) < net.value(x)).all()
