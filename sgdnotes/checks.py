@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["fraction", "numbers", "per_point", "positive", "real", "symmetric", "whole"]
+__all__ = ["finite", "fraction", "numbers", "per_point", "positive", "real", "symmetric", "whole"]
 
 
 def numbers(name: str, value) -> np.ndarray:
@@ -30,14 +30,20 @@ def numbers(name: str, value) -> np.ndarray:
 
 
 def real(name: str, value, axes: int = 0):
-    """`value` as a float or, with so many axes at most, as an array; all of it finite."""
+    """`value` as a float or, with so many axes at most, as an array of floats."""
     array = numbers(name, value)
     if array.ndim > axes:
         wanted = "a number" if axes == 0 else f"an array of at most {axes} axes"
         raise ValueError(f"{name} must be {wanted}, got an array of shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {value!r}")
     return array if array.ndim else float(array)
+
+
+def finite(name: str, value) -> float:
+    """`value` as a float, or ValueError if it is not one finite real number."""
+    number = real(name, value)
+    if not np.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return number
 
 
 def whole(name: str, value, least: int) -> int:

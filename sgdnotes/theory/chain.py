@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import lu_factor, lu_solve
 
-from sgdnotes.checks import numbers, positive, real
+from sgdnotes.checks import finite, numbers, positive
 
 __all__ = ["chain_escape_rate"]
 
@@ -74,7 +74,7 @@ def chain_escape_rate(
     if loss.dimension != 1:
         raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
     learning_rate = positive("learning_rate", learning_rate)
-    wall, absorb = real("wall", wall), real("absorb", absorb)
+    wall, absorb = finite("wall", wall), finite("absorb", absorb)
     if wall == absorb:
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 

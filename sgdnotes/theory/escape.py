@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdnotes.checks import numbers, positive, real
+from sgdnotes.checks import finite, numbers, positive
 from sgdnotes.theory.passage import Interval
 from sgdnotes.theory.walls import Energy, Unconfined, is_level, refuse_uphill, wall
 
@@ -50,7 +50,7 @@ def kramers_rate(
     -----
     Kramers (1940); Ibayashi, "Kramer's escape problem with SGLD and SGD".
     """
-    minimum, barrier = real("minimum", minimum), real("barrier", barrier)
+    minimum, barrier = finite("minimum", minimum), finite("barrier", barrier)
     temperature = positive("temperature", temperature)
     attempt, height = _well(loss, minimum, barrier)
     return _told(np.log(attempt) - height / temperature, log, "rate", temperature)
@@ -97,7 +97,7 @@ def two_temperature_rate(
         b, or the calculus is none of these.
     """
     minimum, split, barrier = (
-        real(name, at)
+        finite(name, at)
         for name, at in (("minimum", minimum), ("split", split), ("barrier", barrier))
     )
     temperature_minimum = positive("temperature_minimum", temperature_minimum)
@@ -162,7 +162,7 @@ def mean_first_passage_time(
     -----
     Gardiner, "Stochastic Methods", first passage times in one dimension.
     """
-    start, temperature = real("start", start), positive("temperature", temperature)
+    start, temperature = finite("start", start), positive("temperature", temperature)
     one, two = _ends(loss, absorb, reflect)
     if start in (one, two):
         raise ValueError(f"absorb must differ from start, got {start!r} for both")
@@ -252,7 +252,7 @@ def _ends(loss, absorb, reflect):
     if points.shape not in ((), (2,)) or not np.isfinite(points).all():
         raise ValueError(f"absorb must be one finite point or two, got {absorb!r}")
     if points.ndim == 0:
-        if reflect is not None and real("reflect", reflect) == points:
+        if reflect is not None and finite("reflect", reflect) == points:
             raise ValueError(f"reflect must differ from absorb, got {reflect!r} for both")
         return float(points), None
     if reflect is not None:
