@@ -13,7 +13,7 @@ import sympy as sp
 from distributed import Client, LocalCluster
 
 from sgdnotes.experiment import SGD, MiniBatch, simulate
-from sgdnotes.losses import DataLoss
+from sgdnotes.losses import DataLoss, Loss
 
 x, u = sp.symbols("x u", real=True)
 DATA = np.random.default_rng(1).normal(size=100)
@@ -78,8 +78,10 @@ def test_a_dask_cluster_gives_the_same_bits_even_when_a_worker_dies(
     assert np.array_equal(sweep(executor), here)
 
     # The lines that the book shows, on this cluster and with fewer chains and steps.
-    about = (Path(__file__).parents[1] / "book" / "about.md").read_text("utf8")
-    (lines,) = re.findall(r"```python\n(.*?)```", about, re.DOTALL)
+    about = (Path(__file__).parents[1] / "book" / "api.md").read_text("utf8")
+    (lines,) = re.findall(r"```python\n(# A cluster of your own.*?)```", about, re.DOTALL)
+    x = sp.Symbol("x", real=True)
+    names = {"x": x, "Loss": Loss, "simulate": simulate}
     for shown, here_and_now in (
         (r'Client("tcp://scheduler:8786")', "client"),
         ("2**20", "9"),
@@ -87,7 +89,7 @@ def test_a_dask_cluster_gives_the_same_bits_even_when_a_worker_dies(
     ):
         assert shown in lines
         lines = lines.replace(shown, here_and_now)
-    exec(lines, {"client": cluster})
+    exec(lines, {"client": cluster} | names)
     assert capsys.readouterr().out.split() == ["0.05", "0.0", "0.1", "0.0", "0.2", "0.0"]
 
     before = set(cluster.run(os.getpid).values())

@@ -6,6 +6,10 @@ function focusable() {
 }
 // The theme calls the bibliography a list but gives it no list items.
 document.addEventListener("DOMContentLoaded", () => {
+  // The theme's fold of the menu has an icon and no words.
+  for (const fold of document.querySelectorAll(".bd-sidebar-primary summary, .bd-sidebar summary")) {
+    if (!fold.textContent.trim()) fold.setAttribute("aria-label", "Pages below");
+  }
   for (const list of document.querySelectorAll(".citation-list[role=list]")) list.removeAttribute("role");
 });
 window.addEventListener("load", () => {

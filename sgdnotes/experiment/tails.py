@@ -12,7 +12,7 @@ __all__ = ["hill", "lyapunov_exponent"]
 
 
 def hill(samples, top: int) -> Estimate:
-    """Hill's estimate of κ in P(|x| > u) ∝ u^−κ, from the largest |x|.
+    """Hill's estimate of κ in P(abs(x) > u) ∝ u^−κ, from the largest abs(x).
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def hill(samples, top: int) -> Estimate:
     Returns
     -------
     Estimate
-        1/mean of log(|x|/u), u being the next smaller one, and κ/√k.
+        1/mean of log(abs(x)/u), u being the next smaller one, and κ/√k.
 
     Notes
     -----

@@ -10,10 +10,10 @@ __all__ = ["eyring_kramers_rate", "inertial_rate"]
 
 
 def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None) -> float:
-    """Rate of escape over a saddle, λ₊/(2π) √(det H_a/|det H_b|) exp(−ΔL/T), for small T.
+    """Rate of escape over a saddle, λ₊/(2π) √(det H_a/−det H_b) exp(−ΔL/T), for small T.
 
     H_a and H_b are the Hessians at the minimum and at the saddle, and λ₊ is the
-    growth rate of the one direction in which the drift leaves the saddle: |λ₋|, the
+    growth rate of the one direction in which the drift leaves the saddle: −λ₋, the
     size of the negative eigenvalue of H_b, unless there is a mobility.
 
     Parameters
@@ -64,7 +64,7 @@ def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None
 def inertial_rate(loss, minimum, saddle, temperature: float, mass: float) -> float:
     """The same with inertia, for mΦ̈ + Φ̇ = −∇L + √(2T) Ẇ: Kramers's law for friction 1.
 
-    λ₊ = (√(1 + 4m|λ₋|) − 1)/(2m) takes the place of |λ₋|. SGD with momentum
+    λ₊ = (√(1 − 4mλ₋) − 1)/(2m) takes the place of −λ₋. SGD with momentum
     μ and learning rate η has the mass m = η/(1 − μ)², in the time of steps of η/(1 − μ).
 
     Parameters

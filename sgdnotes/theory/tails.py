@@ -26,9 +26,9 @@ class Edges:
     variance : float
         Above it, the stationary law has an infinite variance: E(1 − ηā)² = 1.
     law : float
-        Above it, there is no stationary law: E log|1 − ηā| = 0, the Lyapunov exponent.
+        Above it, there is no stationary law: E log abs(1 − ηā) = 0, the Lyapunov exponent.
     mean : float
-        Above it, the mean, averaged over runs, grows: |1 − ηE a| = 1.
+        Above it, the mean, averaged over runs, grows: abs(1 − ηE a) = 1.
     """
 
     variance: float
@@ -68,7 +68,7 @@ def _lyapunov(a, chance, rate):
 
 
 def tail_index(curvatures, learning_rate: float, batch_size: int = 1) -> float:
-    """Kesten's κ > 0 with E|1 − ηā|^κ = 1: P(|x| > u) falls as u^−κ.
+    """Kesten's κ > 0 with E abs(1 − ηā)^κ = 1: P(abs(x) > u) falls as u^−κ.
 
     For x ← x − η(āx + b̄), ā and b̄ the means over a batch drawn afresh, with
     replacement. Moments below κ are finite; with κ ≤ 2 the variance is not.
@@ -83,7 +83,7 @@ def tail_index(curvatures, learning_rate: float, batch_size: int = 1) -> float:
     Returns
     -------
     float
-        inf, if no batch makes |1 − ηā| > 1: the law then has no power tail.
+        inf, if no batch makes abs(1 − ηā) > 1: the law then has no power tail.
 
     Raises
     ------
