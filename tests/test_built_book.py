@@ -206,7 +206,8 @@ def test_print_loses_neither_code_nor_solutions(visit, browser, scripts):
     if scripts:
         tab.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     lost = tab.evaluate("""() => [...document.querySelectorAll(
-      "article div.cell_input, article .solution p:not(.admonition-title), article details.verdict > p")]
+      "article div.cell_input, article details.verdict > p, " +
+      "article .solution p:not(.admonition-title)")]
       .filter((e) => !e.getBoundingClientRect().height || !e.checkVisibility({
         contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true}))
       .map((e) => e.outerHTML.slice(0, 120))""")
