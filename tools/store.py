@@ -32,6 +32,9 @@ def normal_form(nb):
         cell.metadata = {key: cell.metadata[key] for key in TOLD if key in cell.metadata}
         if cell.cell_type != "code":
             continue
+        # What the page folds is folded in JupyterLab, too.
+        if "hide-input" in cell.metadata.get("tags", ()):
+            cell.metadata["jupyter"] = {"source_hidden": True}
         if "keep_output" not in cell.metadata.get("tags", ()):
             cell.outputs = []
         for output in cell.outputs:
