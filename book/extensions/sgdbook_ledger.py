@@ -248,7 +248,7 @@ def _anchor_checks(app, doctree):
         if cell.get("hide_mode"):
             whole = "check" if found else "more"
             cell["prompt_show"] = whole if cell["hide_mode"] == "all" else "code"
-            cell["prompt_hide"] = f"hide the {cell['prompt_show']}"
+            cell["prompt_hide"] = "hide"
         for html in cell.findall(nodes.raw):
             _link_label(app, docname, html, rows)
 
