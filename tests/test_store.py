@@ -145,7 +145,14 @@ def test_the_normal_form_keeps_of_a_cell_what_the_book_reads():
     nb.cells[0].metadata.update(
         told, id="x", outputId="y", pycharm={}, slideshow={}, vscode={}, execution={}
     )
-    assert store.normal_form(nb).cells[0].metadata == told
+    folded = {"jupyter": {"source_hidden": True}}
+    assert store.normal_form(nb).cells[0].metadata == told | folded
+
+
+def test_a_cell_that_the_page_does_not_fold_is_open_in_jupyterlab():
+    nb = notebook("1")
+    nb.cells[0].metadata.update(tags=["hide-cell"], jupyter={"source_hidden": True})
+    assert store.normal_form(nb).cells[0].metadata == {"tags": ["hide-cell"]}
 
 
 def test_a_notebook_that_is_not_in_normal_form_is_named_with_the_cure(saved, capsys):
