@@ -1,7 +1,7 @@
 // What scrolls sideways can be reached with the keyboard.
 function focusable() {
   for (const box of document.querySelectorAll("div.math, mjx-container, .bd-article table, pre")) {
-    if (box.scrollWidth > box.clientWidth && !box.hasAttribute("tabindex")) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth && box.tabIndex < 0) box.tabIndex = 0;
   }
 }
 // The theme calls the bibliography a list but gives it no list items.
@@ -17,6 +17,8 @@ window.addEventListener("load", () => {
   ready.then(focusable);
 });
 window.addEventListener("resize", focusable);
+// What is folded has no width until it opens.
+document.addEventListener("toggle", focusable, true);
 
 // One button in the header opens or closes all code, and remembers it.
 const FOLD = "sgdbook-code";
