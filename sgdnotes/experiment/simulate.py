@@ -51,19 +51,6 @@ class Run:
     exit_step: np.ndarray | None = None
 
 
-def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
-    shape = (chains,) if dimension == 1 else (chains, dimension)
-    start = np.asarray(start, dtype=float)
-    if not np.isfinite(start).all():
-        raise ValueError("start must be finite, got nan or inf")
-    try:
-        return np.broadcast_to(start, shape).copy()
-    except ValueError:
-        raise ValueError(
-            f"start must be one point or one a chain, shape {shape}, got {start.shape}"
-        ) from None
-
-
 def simulate(
     dynamics,
     loss,
