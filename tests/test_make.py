@@ -38,8 +38,12 @@ def fresh():
 
 @pytest.fixture
 def make(monkeypatch):
-    """A fresh copy of make.py that may not run a command or set anything up."""
+    """A fresh copy of make.py that may not run a command or set anything up.
+
+    It holds no lock: `make.py test`, which runs these tests, has the one of this checkout.
+    """
     module = fresh()
+    module.alone = contextlib.nullcontext
 
     def refuse(*command, **options):
         raise AssertionError(f"make.py would have run {command}")
