@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import contextlib
 import datetime
 import json
 import os
@@ -81,7 +82,7 @@ def rerun(notebook: Path, family: int) -> dict:
     known = {"_reseeded": reseeded, "__name__": "notebook"}
     os.chdir(notebook.parent)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
             warnings.simplefilter("ignore")
             for number, cell in enumerate(code(notebook)):
                 tree = ast.fix_missing_locations(Reseed().visit(ast.parse(cell)))
