@@ -80,6 +80,7 @@ def rerun(notebook: Path, family: int) -> dict:
     check, exact = claims.Claim.measured, claims.Claim.exact
     claims.Claim.measured, claims.Claim.exact = measured, lambda *args, **options: None
     known = {"_reseeded": reseeded, "__name__": "notebook"}
+    this = sys.modules["__main__"]  # IPython, which a cell may wake, puts its own there
     os.chdir(notebook.parent)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(None):
@@ -92,6 +93,7 @@ def rerun(notebook: Path, family: int) -> dict:
                     broken.append((number, f"{type(error).__name__}: {error}"[:200]))
                 plt.close("all")
     finally:
+        sys.modules["__main__"] = this
         claims.Claim.measured, claims.Claim.exact = check, exact
     return {"notebook": notebook.stem, "seen": seen, "failed": failed, "broken": broken}
 

@@ -125,3 +125,11 @@ def test_the_ci_script_can_be_run():
     assert "set -euo pipefail" in text(".ci/run")
     if os.name != "nt":
         assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_every_action_is_named_by_its_commit_with_the_version_beside_it():
+    used = [line.strip(" -") for w in WORKFLOWS for line in w.read_text("utf8").splitlines()]
+    used = [line for line in used if line.startswith("uses:")]
+    assert used
+    for line in used:
+        assert re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
