@@ -133,3 +133,10 @@ def test_every_action_is_named_by_its_commit_with_the_version_beside_it():
     assert used
     for line in used:
         assert re.fullmatch(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", line), line
+
+
+def test_the_licence_of_every_package_is_listed_once():
+    locked = re.findall(r"^([\w.-]+)==", text("requirements.txt"), re.M)
+    table = text("THIRD-PARTY.md").partition("## Packages")[2].partition("\n## ")[0]
+    rows = [row.split("|")[2] for row in table.splitlines() if row.startswith("|")][2:]
+    assert sorted(name.strip() for row in rows for name in row.split(",")) == sorted(set(locked))
