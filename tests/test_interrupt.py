@@ -56,19 +56,19 @@ def test_ctrl_c_lets_no_block_take_more_than_a_few_steps(threads, after):
     command = [sys.executable, "-c", LONG, threads, str(after)]
     pipe = subprocess.PIPE
     run = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
-    # The run itself would take hours.
-    with_patience = threading.Timer(60, run.kill)
+    # The run itself would take hours; a machine with much else to do is slow to begin.
+    with_patience = threading.Timer(240, run.kill)
     with_patience.start()
     try:
         assert run.stdout.readline().startswith("begun")
         run.send_signal(signal.SIGINT)
-        steps, errors = run.communicate()
+        told, errors = run.communicate()
     finally:
         with_patience.cancel()
         run.kill()
     assert (run.returncode, errors) == (0, "")
     # A step takes less than a millisecond; while the flag is raised each thread takes a few.
-    assert int(steps) < 200
+    assert int(told.split()[-1]) < 200  # two threads may both say that they have begun
 
 
 def test_an_error_in_one_block_ends_the_others_at_once():
