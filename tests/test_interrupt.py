@@ -19,6 +19,7 @@ LONG = """
 import signal, sys
 import sympy as sp
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from sgdnotes.experiment import SGD, Gaussian, simulate
 from sgdnotes.losses import Loss
 
@@ -32,7 +33,10 @@ signal.signal(signal.SIGINT, interrupted)
 x = sp.Symbol("x", real=True)
 told = dict(start=0.0, chains=80_000, steps=10**7, rng=1)
 if sys.argv[1] == "pool":
-    told["executor"] = ThreadPoolExecutor(2)
+    # Its threads exist: of one that is interrupted as it starts, Python's pool loses track.
+    pool, gate = ThreadPoolExecutor(2), Barrier(2)
+    list(pool.map(lambda _: gate.wait(), range(2)))
+    told["executor"] = pool
 else:
     told["threads"] = int(sys.argv[1])
 
