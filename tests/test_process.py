@@ -36,6 +36,15 @@ def test_other_settings_stay(monkeypatch, name):
     assert process.environ()[name] == "something"
 
 
+def test_what_a_command_imports_is_compiled_once_whatever_the_shell_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    (tmp_path / "slow_to_compile.py").touch()
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import slow_to_compile"
+    assert process.run(sys.executable, "-c", code)
+    assert list((tmp_path / "__pycache__").iterdir())
+
+
 def test_a_command_that_fails_or_is_not_there_is_false(capfd):
     assert process.run(sys.executable, "-c", "")
     assert not process.run(sys.executable, "-c", "raise SystemExit(3)")
