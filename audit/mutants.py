@@ -98,7 +98,7 @@ def listed(root: Path) -> list[Mutant]:
 
 
 def _path(root: Path, short: str) -> str:
-    """"09" is a notebook and "test_x.py -k word" is of the folder of tests."""
+    """ "09" is a notebook and "test_x.py -k word" is of the folder of tests."""
     if short.isdecimal():
         (one,) = root.glob(f"notebooks/{short}-*.ipynb")
         return one.relative_to(root).as_posix()
@@ -200,7 +200,8 @@ def _run_notebook(path: str):
         finally:
             plt.close("all")
         if "keep_output" in cell["metadata"].get("tags", ()) and not changed:
-            stored = "".join(o.get("data", {}).get("text/plain", "") for o in cell["outputs"])
+            told = [o.get("data", {}).get("text/plain", "") for o in cell["outputs"]]
+            stored = "".join("".join(text) for text in told)
             os.chdir(home)
             if _sanitised(f": {shown!r}") != _sanitised(f": {stored}"):
                 changed = f"stored verdict of {name}", "verdict", f"{shown!r}"
