@@ -10,6 +10,7 @@
     python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
     python3 make.py network [--quick]  measure the network of chapter 18 anew
     python3 make.py seeds N [09 …]     rerun every measured check with N other seeds
+    python3 make.py mutants [WORD …]   try wrong formulas, and see which check notices
     python3 make.py clean              remove what these commands made
 
 Each command first sets up .venv, once; the exact packages are in requirements.txt.
@@ -247,6 +248,20 @@ def seeds(*options):
         stop("the audit stopped; the message above says why")
 
 
+def mutants(*options):
+    """Try the wrong formulas of audit/mutants.yml, and see which check notices each.
+
+    All of them, which takes an hour, or those that a WORD chooses: an id, or a part of a
+    file's path. One that was tried before, with the same file and the same tests, is not
+    tried again. What was seen is stored.
+
+    --anew   try those again, too
+    """
+    set_up(TESTS)
+    if not VENV.run("audit/mutants.py", *options, interactive=True):
+        stop("a wrong formula was not noticed, or not tried; the messages above say which")
+
+
 def set_up_peers():
     """Make benchmarks/.venv; who cannot be installed is missing, and the tables say so."""
     listed = ROOT / "benchmarks" / "requirements.txt"
@@ -290,13 +305,14 @@ COMMANDS = {
     "bench": bench,
     "network": network,
     "seeds": seeds,
+    "mutants": mutants,
     "clean": clean,
 }
 OPTIONS = {
     "book": ["--no-open"], "lab": ["--source"], "bench": ["--quick", "--book"],
-    "network": ["--quick"],
+    "network": ["--quick"], "mutants": ["--anew"],
 }  # fmt: skip
-FREE = ("notebooks", "seeds")  # whose arguments are names or numbers
+FREE = ("notebooks", "seeds", "mutants")  # whose arguments are names or numbers
 
 
 def main(arguments):

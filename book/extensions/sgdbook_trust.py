@@ -1,0 +1,141 @@
+"""How good the checks are: the directive {trust}, from `audit/mutants.json` and `seeds.json`.
+
+It shows what wrong formulas the checks noticed, by file, and how often checks of true
+statements fail with other seeds, with the histogram of z beside the standard normal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+KINDS = ("killed", "equivalent", "survived")
+WIDE, HIGH, LEFT, FOOT = 560, 220, 20, 190  # the picture, and where its axis stands
+
+
+def read(root: Path, name: str) -> dict | None:
+    """A stored report of `audit/`, or None if none is stored."""
+    file = root / "audit" / f"{name}.json"
+    return json.loads(file.read_text("utf8")) if file.exists() else None
+
+
+def noticed_by(entry: dict) -> str:
+    """Who noticed a wrong formula: claim, other check of a chapter, stored verdict, test, clock."""
+    by = entry["by"]
+    for begin, who in (
+        ("claim ", "a claim"),
+        ("stored verdict", "a stored verdict alone"),
+        ("code cell", "an assert or a refusal in a chapter"),
+        ("the clock", "the clock"),
+    ):
+        if by.startswith(begin):
+            return who
+    return "a unit test"
+
+
+def mutants_text(report: dict) -> list[str]:
+    """What the checks noticed, in Markdown."""
+    entries = report["mutants"]
+    count = {kind: sum(e["outcome"] == kind for e in entries) for kind in KINDS}
+    untried = report["listed"] - sum(count.values())
+    lines = [
+        f"Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
+        f"{count['equivalent']} change nothing, for a reason that the list gives, and "
+        f"{count['survived']} are not noticed"
+        + (
+            f"; {untried} have not been tried since they or their tests changed. "
+            if untried
+            else ". "
+        )
+        + f"(`python3 make.py mutants`, {report['day']}, {report['machine']}, "
+        f"Python {report['python']}.)",
+        "",
+    ]
+    who = [noticed_by(e) for e in entries if e["outcome"] == "killed"]
+    if who:
+        told = sorted(set(who), key=who.count, reverse=True)
+        lines += ["Noticed first by " + ", ".join(f"{w}: {who.count(w)}" for w in told) + ".", ""]
+    lines += ["| file | wrong formulas | noticed | change nothing | not noticed | not tried |"]
+    lines += ["|:--|--:|--:|--:|--:|--:|"]
+    for file, row in report["files"].items():
+        cells = [row.get(kind, 0) for kind in KINDS]
+        rest = row["mutants"] - sum(cells)
+        lines.append(f"| `{file}` | {row['mutants']} | {' | '.join(map(str, cells))} | {rest} |")
+    missed = [e for e in entries if e["outcome"] == "survived"]
+    if missed:
+        lines += ["", "Not noticed:", "", *(f"- `{e['file']}`: {e['wrong']}" for e in missed)]
+    return lines
+
+
+def seeds_text(report: dict) -> list[str]:
+    """How often true statements fail, in Markdown."""
+    runs = sum(check["runs"] for check in report["checks"])
+    fails = sum(check["fails"] for check in report["checks"])
+    share = 1e3 * fails / runs if runs else 0.0
+    return [
+        f"With {report['families']} other families of seeds, {fails} of {runs:,} runs of a "
+        f"measured check failed: {share:.2f} in a thousand. Of {report['values']:,} distances "
+        f"z, {100 * report['beyond']['3']:.2f} % were beyond 3 (a normal law has 0.27 %) and "
+        f"{100 * report['beyond']['4']:.3f} % beyond 4 (0.006 %). "
+        f"(`python3 make.py seeds {report['families']}`, {report['day']}, {report['machine']}.)",
+    ]
+
+
+def histogram(edges, counts) -> str:
+    """z as bars and the standard normal as a line: an SVG in the page's own ink."""
+    total = sum(counts) or 1
+    span = edges[-1] - edges[0]
+    heights = [c / total / (b - a) for a, b, c in zip(edges, edges[1:], counts, strict=False)]
+    top = max(*heights, 0.42)
+
+    def across(z):
+        return LEFT + (z - edges[0]) / span * (WIDE - 2 * LEFT)
+
+    def up(density):
+        return FOOT - density / top * (FOOT - 10)
+
+    bars = "".join(
+        f'<rect x="{across(a):.1f}" y="{up(h):.1f}" width="{across(b) - across(a):.1f}" '
+        f'height="{FOOT - up(h):.1f}"/>'
+        for a, b, h in zip(edges, edges[1:], heights, strict=False)
+    )
+    places = [edges[0] + span * k / 200 for k in range(201)]
+    line = " ".join(
+        f"{across(z):.1f},{up(math.exp(-z * z / 2) / math.sqrt(2 * math.pi)):.1f}" for z in places
+    )
+    ticks = "".join(
+        f'<text x="{across(z):.1f}" y="{FOOT + 18}" text-anchor="middle">{z:d}</text>'
+        for z in range(math.ceil(edges[0]), math.floor(edges[-1]) + 1)
+    )
+    return (
+        f'<svg class="trust" viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="Histogram of the '
+        'distances z of all measured checks, close to the bell of the standard normal law">'
+        f'<g fill="#0072B2" fill-opacity="0.5">{bars}</g>'
+        f'<polyline points="{line}" fill="none" stroke="#D55E00" stroke-width="2"/>'
+        f'<g fill="currentColor" font-size="12"><path d="M{LEFT} {FOOT}H{WIDE - LEFT}" '
+        f'stroke="currentColor"/>{ticks}</g></svg>'
+    )
+
+
+class Trust(SphinxDirective):
+    """The figures of the two audits, as far as they are stored."""
+
+    def run(self):
+        root, found = Path(self.env.srcdir), []
+        for name in ("mutants", "seeds"):
+            self.env.note_dependency(f"audit/{name}.json")
+        if seeds := read(root, "seeds"):
+            found += self.parse_text_to_nodes("\n".join(seeds_text(seeds)))
+            found.append(nodes.raw("", histogram(**seeds["histogram"]), format="html"))
+        if mutants := read(root, "mutants"):
+            found += self.parse_text_to_nodes("\n".join(mutants_text(mutants)))
+        return found
+
+
+def setup(app):
+    app.add_directive("trust", Trust)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,73 @@
+"""The page on the checks says what is stored of them, and no more."""
+
+import json
+from pathlib import Path
+
+import sgdbook_trust as trust
+
+ROOT = Path(__file__).parents[1]
+
+
+def entry(outcome, by="", **more):
+    return {"outcome": outcome, "by": by, "file": "a.py", "wrong": "no half"} | more
+
+
+REPORT = {
+    "listed": 6, "day": "2026-01-02", "machine": "2 cores, Linux", "python": "3.11.7",
+    "files": {"a.py": {"mutants": 6, "killed": 3, "survived": 1, "equivalent": 1, "stale": 1}},
+    "mutants": [
+        entry("killed", "claim B1"), entry("killed", "test_a.py::test_x"),
+        entry("killed", "test_a.py::test_y"), entry("survived"), entry("equivalent"),
+    ],
+}  # fmt: skip
+
+
+def test_the_table_counts_what_was_noticed_and_names_what_was_not():
+    text = "\n".join(trust.mutants_text(REPORT))
+    assert "Of 6 wrong formulas the checks notice 3; 1 change nothing" in text
+    assert "1 are not noticed; 1 have not been tried" in text
+    assert "Noticed first by a unit test: 2, a claim: 1." in text
+    assert "| `a.py` | 6 | 3 | 1 | 1 | 1 |" in text
+    assert text.endswith("- `a.py`: no half")
+
+
+def test_who_noticed_is_told_by_its_kind():
+    told = {
+        "claim S2.1": "a claim",
+        "stored verdict of code cell 4": "a stored verdict alone",
+        "code cell 4": "an assert or a refusal in a chapter",
+        "the clock": "the clock",
+        "test_a.py::test_x": "a unit test",
+    }
+    assert {by: trust.noticed_by(entry("killed", by)) for by in told} == told
+
+
+def test_other_seeds_are_told_in_failures_a_thousand():
+    report = {
+        "checks": [{"runs": 1500, "fails": 1}, {"runs": 500, "fails": 0}], "families": 20,
+        "values": 4000, "beyond": {"3": 0.0025, "4": 0.0001}, "day": "2026-01-02",
+        "machine": "2 cores",
+    }  # fmt: skip
+    (text,) = trust.seeds_text(report)
+    assert "1 of 2,000 runs of a measured check failed: 0.50 in a thousand" in text
+    assert "0.25 % were beyond 3" in text
+    assert "make.py seeds 20" in text
+
+
+def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():
+    picture = trust.histogram([-1.0, 0.0, 1.0], [1, 3])
+    assert picture.count("<rect") == 2
+    assert 'role="img"' in picture
+    heights = [float(part.split('"')[0]) for part in picture.split('height="')[1:]]
+    assert abs(heights[1] / heights[0] - 3) < 0.01
+
+
+def test_what_is_not_stored_is_not_shown(tmp_path):
+    assert trust.read(tmp_path, "seeds") is None
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "seeds.json").write_text(json.dumps({"families": 1}))
+    assert trust.read(tmp_path, "seeds") == {"families": 1}
+
+
+def test_the_directive_stands_on_the_page_about_the_book():
+    assert "```{trust}\n```" in (ROOT / "book" / "about.md").read_text("utf8")
