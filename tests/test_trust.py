@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import sgdbook_trust as trust
+
+from audit import seeds as audit_seeds
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,20 +45,31 @@ def test_who_noticed_is_told_by_its_kind():
     assert {by: trust.noticed_by(entry("killed", by)) for by in told} == told
 
 
-def test_other_seeds_are_told_in_failures_a_thousand():
-    report = {
-        "checks": [{"runs": 1500, "fails": 1}, {"runs": 500, "fails": 0}], "families": 20,
-        "values": 4000, "beyond": {"3": 0.0025, "4": 0.0001}, "day": "2026-01-02",
-        "machine": "2 cores",
+def seeds(fails, z):
+    return {
+        "checks": [{"runs": 1500, "fails": fails}, {"runs": 500, "fails": 0}], "families": 20,
+        "day": "2026-01-02", "machine": "2 cores", "z": z,
     }  # fmt: skip
-    (text,) = trust.seeds_text(report)
-    assert "1 of 2,000 runs of a measured check failed: 0.50 in a thousand" in text
-    assert "0.25 % were beyond 3" in text
-    assert "make.py seeds 20" in text
+
+
+def test_the_edges_are_those_of_the_stored_histogram():
+    assert audit_seeds.EDGES == trust.EDGES
+
+
+def test_other_seeds_are_told_in_failures_a_thousand():
+    edges = [-np.inf, *trust.EDGES, np.inf]
+    z = np.concatenate([np.zeros(3996), [-3.1, 3.2, 4.1, 9.0]])
+    stored = {"01-a": seeds(1, np.histogram(z, edges)[0].tolist()), "02-b": seeds(0, [0] * 42)}
+    text = trust.seeds_text(stored)
+    assert "1 of 4,000 runs of a measured check failed: 0.25 in a thousand" in text[0]
+    assert "4,000 distances" in text[0]
+    assert "0.10% lie beyond 3" in text[0]
+    assert "0.050% beyond 4" in text[0]
+    assert "| 01 | 20 | 2000 | 1 | 2026-01-02 |" in text
 
 
 def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():
-    picture = trust.histogram([-1.0, 0.0, 1.0], [1, 3])
+    picture = trust.histogram([-1.0, 0.0, 1.0], [0, 1, 3, 0])
     assert picture.count("<rect") == 2
     assert 'role="img"' in picture
     heights = [float(part.split('"')[0]) for part in picture.split('height="')[1:]]
