@@ -5,14 +5,18 @@ import shutil
 from pathlib import Path
 
 
-def _copy_mathjax(app):
+def mathjax():
+    """The file of MathJax, with all that the book's equations need."""
     spec = importlib.util.find_spec("sphinx-mathjax-offline")
     if spec is None:
         raise RuntimeError("sphinx-mathjax-offline is not installed: see requirements.txt")
-    source = Path(spec.origin).parent / "static" / "mathjax" / "tex-svg.js"
+    return Path(spec.origin).parent / "static" / "mathjax" / "tex-svg.js"
+
+
+def _copy_mathjax(app):
     target = Path(app.outdir) / "_static" / "mathjax" / "tex-svg.js"
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    shutil.copyfile(mathjax(), target)
 
 
 def setup(app):

@@ -1,8 +1,9 @@
 // What scrolls sideways can be reached with the keyboard.
-function focusable() {
-  for (const box of document.querySelectorAll("div.math, mjx-container, .bd-article table, pre")) {
-    if (box.scrollWidth > box.clientWidth && box.tabIndex < 0) box.tabIndex = 0;
-  }
+function focusable(place = document) {
+  const boxes = [...place.querySelectorAll("div.math, mjx-container, .bd-article table, pre")];
+  // Measured all at once: a change between two measurements would lay the page out anew.
+  const wide = boxes.filter((box) => box.scrollWidth > box.clientWidth && box.tabIndex < 0);
+  for (const box of wide) box.tabIndex = 0;
 }
 // The theme calls the bibliography a list but gives it no list items.
 document.addEventListener("DOMContentLoaded", () => {
@@ -14,11 +15,11 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 window.addEventListener("load", () => {
   const ready = window.MathJax?.startup?.promise ?? Promise.resolve();
-  ready.then(focusable);
+  ready.then(() => focusable());
 });
-window.addEventListener("resize", focusable);
+window.addEventListener("resize", () => focusable());
 // What is folded has no width until it opens.
-document.addEventListener("toggle", focusable, true);
+document.addEventListener("toggle", (event) => focusable(event.target), true);
 
 // One button in the header opens or closes all code, and remembers it.
 const FOLD = "sgdbook-code";
