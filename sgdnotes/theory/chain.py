@@ -19,7 +19,7 @@ _LONGEST = 1e10  # steps: rounding errors of 1e-15 a step matter beyond
 _MOST = 150  # panels: a matrix of 50 megabytes
 _ROUNDS = 200  # of the iteration for the slowest mode
 _CLOSE = 1e-6  # how near its bounds must come to each other
-_LOST = 1e-9  # the chance to step off the points that a chain may have, once settled
+_LOST = 1e-7  # mass that the first or the last point of a grid may hold
 _TOO_RARE = (
     f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and rounding "
     "hides it"
