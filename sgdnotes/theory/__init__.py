@@ -1,7 +1,7 @@
 """What theory says: exact laws, densities and rates, no random number anywhere."""
 
 from sgdnotes.theory.action import minimum_action
-from sgdnotes.theory.chain import chain_escape_rate
+from sgdnotes.theory.chain import chain_escape_rate, stationary_masses, step_matrix
 from sgdnotes.theory.density import Density
 from sgdnotes.theory.epochs import epoch_covariance
 from sgdnotes.theory.escape import (
@@ -43,6 +43,8 @@ __all__ = [
     "sde_covariance",
     "sgd_covariance",
     "stability_edges",
+    "stationary_masses",
+    "step_matrix",
     "tail_index",
     "two_temperature_rate",
 ]

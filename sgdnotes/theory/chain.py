@@ -1,4 +1,4 @@
-"""Theory: how often a discrete chain leaves a well."""
+"""Theory: a discrete chain on a line, where it settles and how often it leaves a well."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.linalg import lu_factor, lu_solve
 
 from sgdnotes.checks import finite, numbers, positive
 
-__all__ = ["chain_escape_rate"]
+__all__ = ["chain_escape_rate", "stationary_masses", "step_matrix"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _PANEL = 4.0  # kicks that share 16 nodes: an error of 1e-12
@@ -19,10 +19,117 @@ _LONGEST = 1e10  # steps: rounding errors of 1e-15 a step matter beyond
 _MOST = 150  # panels: a matrix of 50 megabytes
 _ROUNDS = 200  # of the iteration for the slowest mode
 _CLOSE = 1e-6  # how near its bounds must come to each other
+_LOST = 1e-7  # mass that the first or the last point of a grid may hold
 _TOO_RARE = (
     f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and rounding "
     "hides it"
 )
+
+
+def step_matrix(loss, points, learning_rate: float, variance: float | Callable) -> np.ndarray:
+    """One step of the chain x ← x − η(L′(x) + ξ) on a grid, as a matrix.
+
+    ξ is normal; its variance may depend on the point where the step starts.
+    With η = Δt and a variance of 2T/Δt the chain is `Langevin`.
+
+    Parameters
+    ----------
+    loss : Loss
+        Of one parameter.
+    points : (n,) array
+        Rising, at equal distances, no farther apart than the smallest kick.
+    learning_rate : float
+        η.
+    variance : float, or callable
+        Of one step's gradient noise; a callable takes (n,) points.
+
+    Returns
+    -------
+    (n, n) array
+        Column j: with what chance a step from points[j] ends at each point.
+        So `matrix @ masses` is the law one step later, and `values @ matrix`
+        the mean of a function one step later, by the point of the start.
+
+    Raises
+    ------
+    ValueError
+        If η or a variance is not positive, or the points are no such grid.
+
+    Notes
+    -----
+    Sums over equal distances d are integrals of a bell of width s up to
+    2 exp(−2π²s²/d²), 5·10⁻⁹ where s = d. A step off the end of the grid is
+    drawn again: take points so far out that no chain comes there.
+    """
+    if loss.dimension != 1:
+        raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
+    learning_rate = positive("learning_rate", learning_rate)
+    points = numbers("points", points)
+    if points.ndim != 1 or len(points) < 3 or not np.isfinite(points).all():
+        raise ValueError(
+            f"points must be at least 3 finite numbers in a row, got shape {points.shape}"
+        )
+    gaps = np.diff(points)
+    apart = (points[-1] - points[0]) / (len(points) - 1)
+    if not (apart > 0 and np.abs(gaps - apart).max() < 1e-6 * apart):
+        raise ValueError(
+            f"points must rise at equal distances, got {gaps.min():.6g} to {gaps.max():.6g}"
+        )
+    spread = _kick(learning_rate, variance)(points)
+    if not apart <= 1.000001 * spread.min():
+        raise ValueError(
+            f"points must be at most one kick apart, got {apart:.6g} > {spread.min():.6g}"
+        )
+    aim = points - learning_rate * loss.gradient(points)
+    outside = np.maximum(points[0] - aim, aim - points[-1]) / spread
+    if not outside.max() < 6:
+        worst = np.argmax(outside)
+        raise ValueError(
+            "points must reach so far that steps come back to them, got a step from "
+            f"{points[worst]:.6g} to {aim[worst]:.6g}"
+        )
+    matrix = np.exp(-(((points[:, None] - aim) / spread) ** 2) / 2)
+    return matrix / matrix.sum(0)
+
+
+def stationary_masses(matrix) -> np.ndarray:
+    """The law that one more step of `step_matrix` leaves as it is.
+
+    Parameters
+    ----------
+    matrix : (n, n) array
+        Columns that sum to 1.
+
+    Returns
+    -------
+    (n,) array
+        Masses that sum to 1. Divided by the distance of the points they are
+        the density.
+
+    Raises
+    ------
+    ValueError
+        If a column does not sum to 1, if more than one law stays, or if the
+        first or the last point holds so much that the grid cuts the law off.
+    """
+    matrix = numbers("matrix", matrix)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"matrix must be square, got shape {matrix.shape}")
+    off = np.abs(matrix.sum(0) - 1).max()
+    if not off < 1e-9:
+        raise ValueError(
+            f"matrix must have columns that sum to 1, got one that is off by {off:.6g}"
+        )
+    system = matrix - np.eye(len(matrix))
+    system[0] = 1.0  # in place of one equation: they sum to zero
+    masses = np.linalg.solve(system, np.eye(len(matrix))[0])
+    ends = max(abs(masses[0]), abs(masses[-1]))
+    if not (masses.min() > -1e-9 and ends < _LOST):
+        raise ValueError(
+            "matrix must have one stationary law that its ends do not cut off, "
+            f"got masses from {masses.min():.3g} and {ends:.3g} at an end"
+        )
+    return masses
 
 
 def chain_escape_rate(
@@ -78,16 +185,7 @@ def chain_escape_rate(
     if wall == absorb:
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 
-    def kick(at):
-        values = numbers("variance", variance(at) if callable(variance) else variance)
-        values = np.broadcast_to(values, at.shape)
-        if not (values > 0).all():
-            worst = np.argmin(values)
-            raise ValueError(
-                f"variance must be positive, got {values[worst]:.6g} at x = {at[worst]:.6g}"
-            )
-        return learning_rate * np.sqrt(values)
-
+    kick = _kick(learning_rate, variance)
     x, weights = _grid(min(absorb, wall), max(absorb, wall), breaks, kick)
     spread = kick(x)[:, None]
     gap = (x - (x - learning_rate * loss.gradient(x))[:, None]) / spread
@@ -117,6 +215,22 @@ def chain_escape_rate(
     if not steps < _LONGEST:
         raise ValueError(_TOO_RARE)
     return 1.0 / (steps * learning_rate)
+
+
+def _kick(learning_rate: float, variance) -> Callable:
+    """Standard deviation of one step's kick, as a function of (m,) points."""
+
+    def kick(at):
+        values = numbers("variance", variance(at) if callable(variance) else variance)
+        values = np.broadcast_to(values, at.shape)
+        if not (values > 0).all():
+            worst = np.argmin(values)
+            raise ValueError(
+                f"variance must be positive, got {values[worst]:.6g} at x = {at[worst]:.6g}"
+            )
+        return learning_rate * np.sqrt(values)
+
+    return kick
 
 
 def _grid(low: float, high: float, breaks: Sequence[float], kick: Callable):
