@@ -45,9 +45,7 @@ def exact_rate(barrier):
         return of_chain(barrier)
     near = np.array([17, 18, 19])
     ratio = [of_chain(b) / escape_rate(LINE, TOP, 0.25 / b) for b in near]
-    return np.polyval(np.polyfit(near, ratio, 2), barrier) * escape_rate(
-        LINE, TOP, 0.25 / barrier
-    )
+    return np.polyval(np.polyfit(near, ratio, 2), barrier) * escape_rate(LINE, TOP, 0.25 / barrier)
 
 
 def split(barrier, walkers, rng):

@@ -1,4 +1,4 @@
-"""The rate with inertia: a bowl's closed form, both limits of the mass, and a grid of velocities."""
+"""The rate with inertia: closed forms, both limits of the mass, and a grid of velocities."""
 
 import numpy as np
 import pytest
@@ -127,9 +127,7 @@ def test_a_heavy_body_climbs_in_energy_as_melnikov_and_meshkov_say():
 
 def test_the_rate_per_swing_has_a_maximum():
     # Of a unit mass in its own time, √m of the rate; friction is 1/√m.
-    rates = [
-        np.sqrt(m) * inertial_relaxation_rate(LINE, BOX, T, m, 60) for m in (100, 8, 0.05)
-    ]
+    rates = [np.sqrt(m) * inertial_relaxation_rate(LINE, BOX, T, m, 60) for m in (100, 8, 0.05)]
     assert rates[0] < 0.7 * rates[1]
     assert rates[2] < 0.7 * rates[1]
 
