@@ -9,6 +9,7 @@
     python3 make.py lite               add the chapters that run in the reader's browser
     python3 make.py bench [--book]     measure the engine beside others, or the book's own cost
     python3 make.py network [--quick]  measure the network of chapter 18 anew
+    python3 make.py rare [--quick]     measure the splitting of chapter 19 anew
     python3 make.py seeds N [09 …]     rerun every measured check with N other seeds
     python3 make.py mutants [WORD …]   try wrong formulas, and see which check notices
     python3 make.py clean              remove what these commands made
@@ -234,6 +235,16 @@ def network(*options):
         stop("the measurement stopped; the message above says why")
 
 
+def rare(*options):
+    """Measure the error, the cost and the coverage of chapter 19's splitting; some minutes.
+
+    --quick   the same code with fewer walkers, and store nothing
+    """
+    set_up()
+    if not VENV.run("benchmarks/rare.py", *options):
+        stop("the measurement stopped; the message above says why")
+
+
 def seeds(*options):
     """Rerun every measured check with N other families of seeds: seeds N [09 …].
 
@@ -304,13 +315,14 @@ COMMANDS = {
     "lite": lite,
     "bench": bench,
     "network": network,
+    "rare": rare,
     "seeds": seeds,
     "mutants": mutants,
     "clean": clean,
 }
 OPTIONS = {
     "book": ["--no-open"], "lab": ["--source"], "bench": ["--quick", "--book"],
-    "network": ["--quick"], "mutants": ["--anew"],
+    "network": ["--quick"], "rare": ["--quick"], "mutants": ["--anew"],
 }  # fmt: skip
 FREE = ("notebooks", "seeds", "mutants")  # whose arguments are names or numbers
 

@@ -1,7 +1,10 @@
 """Splitting finds the rates that exact theory and brute force find."""
 
+import json
+
 import numpy as np
 import pytest
+import rare as command
 import sympy as sp
 
 from sgdnotes.experiment import (
@@ -19,6 +22,7 @@ from sgdnotes.experiment.splitting import Walkers
 from sgdnotes.losses import DataLoss, Loss
 from sgdnotes.theory import chain_escape_rate, escape_rate
 
+STORED = json.loads(command.RESULTS.read_text("utf8"))
 X, Y, A = sp.symbols("x y a", real=True)
 WELLS = Loss((X**2 - 1) ** 2 / 4, X)  # a barrier of 1/4
 TOP = 0.3
@@ -183,3 +187,41 @@ def test_what_cannot_be_split_is_refused(changed, message):
 def test_walkers_that_never_arrive_are_reported():
     with pytest.raises(ValueError, match="no walker arrived"):
         langevin(20, 0.1, 20, 0, levels=[-0.95, TOP])
+
+
+# What is stored.
+
+
+def test_a_smaller_run_of_the_command_has_the_form_of_what_is_stored(capsys, monkeypatch):
+    monkeypatch.setattr(command, "BARRIERS", (5,))
+    told = command.measure(quick=True)
+    capsys.readouterr()
+    assert set(told) == set(STORED)
+    assert set(told["rows"][0]) == set(STORED["rows"][0])
+    assert told["rows"][0]["exact"] == pytest.approx(STORED["rows"][0]["exact"])
+    assert told["rows"][0]["worst_z"] < 8
+    assert told["seed"] == STORED["seed"]
+
+
+def test_the_reference_beyond_the_chains_matrix_is_right_where_the_matrix_still_is(monkeypatch):
+    near = np.array([16, 17, 18])
+    ratio = [command.of_chain(b) / escape_rate(WELLS, TOP, 0.25 / b) for b in near]
+    there = np.polyval(np.polyfit(near, ratio, 2), 19) * escape_rate(WELLS, TOP, 0.25 / 19)
+    assert there == pytest.approx(command.of_chain(19), rel=1e-4)
+    for row in STORED["rows"]:
+        assert row["exact"] == pytest.approx(command.exact_rate(row["barrier"]), rel=1e-6)
+    # Without the step of the chain it would be 4 % lower.
+    assert STORED["rows"][-1]["exact"] > 1.03 * escape_rate(WELLS, TOP, 0.25 / 20)
+
+
+def test_the_stored_error_is_small_honest_and_cheap():
+    for row in STORED["rows"]:
+        assert row["runs"] == 100
+        assert row["held"] >= 87  # of 100, 95 ± 4 · 2.2
+        assert row["relative_error"] == pytest.approx(row["spread"], rel=0.3)
+        assert abs(row["bias"]) < 4 * row["spread"] / 10
+        assert row["relative_error"] < 0.055
+        assert row["seconds"] < 10
+        assert abs(row["brute_z"]) < 4
+    assert STORED["rows"][1]["brute_events"] > 100
+    assert STORED["rows"][-1]["brute_seconds"] > 1e4 * STORED["rows"][-1]["seconds"]

@@ -1,13 +1,15 @@
 """What is measured of a network in training, on losses whose answers are known."""
 
 import json
+from itertools import product
+from types import SimpleNamespace
 
 import network as command
 import numpy as np
 import pytest
 import sympy as sp
 
-from sgdnotes.experiment import SGD, MiniBatch, simulate
+from sgdnotes.experiment import SGD, MiniBatch, estimate, simulate
 from sgdnotes.experiment import alignment as al
 from sgdnotes.experiment import training as tr
 from sgdnotes.losses import DataLoss
@@ -124,13 +126,44 @@ def test_the_noise_matrix_is_the_covariance_in_other_coordinates():
 
 def test_the_kurtosis_of_a_batch_falls_as_one_over_its_size():
     # Along x the four examples are a fair coin, whose excess kurtosis is −2.
-    one, drawn = al.noise_kurtosis(BOWL, np.zeros(2), np.eye(2)[:, :1], [1, 2, 5], 40000, 7)
+    one, drawn = al.noise_kurtosis(BOWL, np.zeros(2), np.eye(2)[:, :1], [5, 8], 40000, 7)
     assert one == pytest.approx([-2.0])
-    expected = -2 / np.array([[2], [5]])
-    assert drawn.value[0] == pytest.approx(-2, abs=1e-3)
-    z = (drawn.value[1:] - expected) / drawn.standard_error[1:]
+    expected = -2 / np.array([[5], [8]])
+    z = (drawn.value - expected) / drawn.standard_error
     assert np.abs(z).max() < 4
-    assert np.abs((drawn.value[1:] + 2) / drawn.standard_error[1:]).min() > 20
+    assert np.abs((drawn.value + 2) / drawn.standard_error).min() > 20
+    # Two or three coins have two squares, so that their mean tells the fourth moment too.
+    with pytest.raises(ValueError, match="standard_error must be positive"):
+        al.noise_kurtosis(BOWL, np.zeros(2), np.eye(2)[:, :1], [2], 100, 7)
+
+
+def test_the_moments_of_a_batch_are_those_of_all_batches():
+    samples = np.array([[-2.0, 1.0], [-1.0, 1.0], [0.5, -3.0], [2.5, 1.0]])
+    batches = np.array(list(product(samples[:, 0], repeat=3))).sum(1) / np.sqrt(3)
+    found = al._moments_of_a_mean(samples, 3)
+    assert found[:, 0] == pytest.approx([(batches**j).mean() for j in range(9)], abs=1e-9)
+    assert found[:, 1] == pytest.approx(al._moments_of_a_mean(samples[:, 1:], 3)[:, 0])
+
+
+def test_the_error_of_the_kurtosis_is_that_of_many_repetitions_with_a_heavy_tail():
+    draw = np.random.default_rng(3)
+    pulls = draw.standard_normal(200) * np.exp(0.8 * draw.standard_normal(200))
+    net = SimpleNamespace(example_gradients=lambda x: pulls[:, None])
+    one, z, ratio = None, [], []
+    for _ in range(400):
+        one, drawn = al.noise_kurtosis(net, None, np.eye(1), [4, 16], 500, draw)
+        z.append(drawn.z(one / np.array([[4], [16]]))[:, 0])
+        batch = pulls[draw.integers(200, size=(500, 16))].mean(1) - pulls.mean()
+        ratio.append(estimate.jackknife(lambda m: np.mean(m**4) / np.mean(m**2) ** 2 - 3, batch))
+    z = np.array(z)
+    assert one[0] > 5
+    assert np.abs(z.mean(0)).max() < 4 / np.sqrt(400)
+    assert z.std(0) == pytest.approx([1, 1], abs=0.15)
+    assert (np.abs(z) < 1.96).mean(0).min() > 0.93
+    # Divided by the variance of the same draws it is too low, and its error too small.
+    of_ratio = np.array([r.z(one[0] / 16) for r in ratio])
+    assert of_ratio.mean() < -0.3
+    assert (np.abs(of_ratio) < 1.96).mean() < 0.92
 
 
 def test_the_current_in_a_bowl_is_the_exact_one_and_not_its_mirror_image():

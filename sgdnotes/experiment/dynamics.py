@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import fraction, positive, real
+from sgdnotes.checks import fraction, real
 from sgdnotes.experiment.noise import drift_of, thermal_kick
-from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
+from sgdnotes.experiment.rate import keep, rate_at, rate_of
 
 __all__ = ["SGD", "Langevin", "TorchSGD"]
 
@@ -52,9 +52,11 @@ class SGD:
 
     def __post_init__(self):
         fraction("momentum", self.momentum)
-        object.__setattr__(self, "learning_rate", rate_of(self.learning_rate, axes=2))
-        object.__setattr__(self, "momentum", real("momentum", self.momentum))
-        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
+        keep(
+            self,
+            learning_rate=rate_of(self.learning_rate, axes=2),
+            momentum=real("momentum", self.momentum),
+        )
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: the velocity, if μ > 0."""
@@ -119,17 +121,18 @@ class TorchSGD:
     def __post_init__(self):
         fraction("momentum", self.momentum)
         fraction("dampening", self.dampening)
-        for name in ("momentum", "dampening", "weight_decay"):
-            object.__setattr__(self, name, real(name, getattr(self, name)))
-        if not 0 <= self.weight_decay < np.inf:
+        numbers = {
+            name: real(name, getattr(self, name))
+            for name in ("momentum", "dampening", "weight_decay")
+        }
+        if not 0 <= numbers["weight_decay"] < np.inf:
             raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
         if self.nesterov and (not self.momentum or self.dampening):
             raise ValueError(
                 "nesterov must come with momentum and without dampening, got "
                 f"momentum={self.momentum}, dampening={self.dampening}"
             )
-        object.__setattr__(self, "learning_rate", rate_of(self.learning_rate, axes=2))
-        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
+        keep(self, learning_rate=rate_of(self.learning_rate, axes=2), **numbers)
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """What the algorithm remembers besides Φ: the average b, if μ > 0."""
@@ -185,11 +188,7 @@ class Langevin:
     batch_size: int = 1
 
     def __post_init__(self):
-        positive("temperature", self.temperature)
-        positive("time_step", self.time_step)
-        object.__setattr__(self, "temperature", real("temperature", self.temperature))
-        object.__setattr__(self, "time_step", real("time_step", self.time_step))
-        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
+        keep(self, "temperature", "time_step")
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Langevin remembers nothing but where it is."""

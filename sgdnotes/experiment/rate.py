@@ -1,4 +1,4 @@
-"""Learning rates: constants, one a parameter, matrices, and schedules."""
+"""What a dynamics is told: learning rates, constant or scheduled, and other numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from sgdnotes.checks import positive, real, whole
 
-__all__ = ["batch_of", "rate_at", "rate_of", "shape_of_rate"]
+__all__ = ["batch_of", "keep", "rate_at", "rate_of", "shape_of_rate"]
 
 
 def rate_of(rate, axes: int):
@@ -55,3 +55,14 @@ def rate_at(learning_rate, t: int, x: np.ndarray):
 def batch_of(batch_size) -> int:
     """B as an int, or ValueError if it is not a whole number ≥ 1."""
     return whole("batch_size", batch_size, 1)
+
+
+def keep(dynamics, *positives: str, **checked) -> None:
+    """Put numbers that were checked into a frozen dynamics, in the place of what it was told.
+
+    Those named in `positives` are checked here, to be positive and finite, and its batch size.
+    """
+    checked |= {name: positive(name, getattr(dynamics, name)) for name in positives}
+    checked["batch_size"] = batch_of(dynamics.batch_size)
+    for name, number in checked.items():
+        object.__setattr__(dynamics, name, number)

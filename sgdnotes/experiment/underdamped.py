@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import positive, real
 from sgdnotes.experiment.noise import drift_of, thermal_kick
-from sgdnotes.experiment.rate import batch_of
+from sgdnotes.experiment.rate import keep
 
 __all__ = ["UnderdampedLangevin"]
 
@@ -62,10 +61,7 @@ class UnderdampedLangevin:
     batch_size: int = 1
 
     def __post_init__(self):
-        for name in ("temperature", "time_step", "friction"):
-            positive(name, getattr(self, name))
-            object.__setattr__(self, name, real(name, getattr(self, name)))
-        object.__setattr__(self, "batch_size", batch_of(self.batch_size))
+        keep(self, "temperature", "time_step", "friction")
 
     def start(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """The velocity, and the gradient where the chains are: it serves two steps."""

@@ -10,6 +10,7 @@ from sgdnotes.theory.escape import (
     mean_first_passage_time,
     two_temperature_rate,
 )
+from sgdnotes.theory.inertia import inertial_relaxation_rate
 from sgdnotes.theory.plane import Plane
 from sgdnotes.theory.saddles import eyring_kramers_rate, inertial_rate
 from sgdnotes.theory.stationary import (
@@ -36,6 +37,7 @@ __all__ = [
     "eyring_kramers_rate",
     "gibbs_density",
     "inertial_rate",
+    "inertial_relaxation_rate",
     "kramers_rate",
     "mean_first_passage_time",
     "minibatch_covariance",

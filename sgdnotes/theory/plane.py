@@ -9,14 +9,14 @@ import numpy as np
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 
-from sgdnotes.checks import per_point, whole
+from sgdnotes.checks import finite, per_point, whole
 
 __all__ = ["Plane"]
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """dΦ = −∇L dt + √(2T_i) dW_i in a box of the plane, on a grid of cells.
+    """dΦ = −(1 + sR)∇L dt + √(2T_i) dW_i in a box of the plane, on a grid of cells.
 
     Parameters
     ----------
@@ -31,6 +31,9 @@ class Plane:
         Along each axis. Errors fall as the square of a cell's width, if the edge of a
         region lies at the centres of its outermost cells, or where it does not matter;
         else as the width.
+    stirring : float
+        s, of a current along the level lines, where R = ((0, 1), (−1, 0)); with one T only.
+        exp(−L/T) stays the stationary law.
 
     Raises
     ------
@@ -41,13 +44,16 @@ class Plane:
     -----
     Finite volumes with exponential fitting (Scharfetter and Gummel, 1969): a walker
     jumps to the next cell along axis i at the rate T_i/h² u/(eᵘ − 1), u = ΔL/T_i.
-    With one T the Gibbs law is exactly stationary on the grid.
+    With one T the Gibbs law is exactly stationary on the grid. The current through a side
+    of a cell is the difference of its stream function sT exp(−L/T) at the side's ends,
+    so that none is lost, and central in the density.
     """
 
     loss: object
     temperature: float | Sequence[float]
     box: Sequence[Sequence[float]]
     cells: int | Sequence[int] = 200
+    stirring: float = 0.0
 
     def __post_init__(self):
         if self.loss.dimension != 2:
@@ -55,6 +61,8 @@ class Plane:
         heat = np.broadcast_to(np.asarray(self.temperature, dtype=float), (2,))
         if not ((heat > 0).all() and np.isfinite(heat).all()):
             raise ValueError(f"temperature must be positive, got {self.temperature!r}")
+        if finite("stirring", self.stirring) and heat[0] != heat[1]:
+            raise ValueError(f"stirring must be 0 with two temperatures, got {self.stirring!r}")
         box = np.asarray(self.box, dtype=float)
         if box.shape != (2, 2) or not np.isfinite(box).all() or not (box[:, 0] < box[:, 1]).all():
             raise ValueError(f"box must be ((low, high), (low, high)), got {self.box!r}")
@@ -72,15 +80,27 @@ class Plane:
         """The generator as a sparse matrix: row i holds the rates of jumps from cell i."""
         number = np.arange(len(self.points)).reshape(self.shape)
         loss = self.loss.value(self.points).reshape(self.shape)
+        # Between cells, and for no current through a wall as high as can be at the box.
+        corners = np.full(np.add(self.shape, 1), np.inf)
+        between = [(axis[1:] + axis[:-1]) / 2 for axis in self.axes]
+        inner = np.stack(np.meshgrid(*between, indexing="ij"), axis=-1)
+        corners[1:-1, 1:-1] = self.loss.value(inner)
         rows, columns, rates = [], [], []
         for axis, (T, h) in enumerate(zip(heat, width, strict=True)):
             low = np.delete(number, -1, axis).ravel()
             high = np.delete(number, 0, axis).ravel()
             climb = np.diff(loss, axis=axis).ravel() / T
-            for a, b, u in ((low, high, climb), (high, low, -climb)):
+            ends = np.delete(corners, (0, -1), axis)  # of the sides between cells
+            left, right = (np.delete(ends, k, 1 - axis).ravel() for k in (-1, 0))
+            turn = (1 - 2 * axis) * self.stirring * T / (2 * np.prod(width))
+            for a, b, u, sign in ((low, high, climb, turn), (high, low, -climb, -turn)):
+                rate = T / h**2 * _bernoulli(u)
+                if sign:
+                    here = loss.ravel()[a]
+                    rate += sign * (np.exp((here - right) / T) - np.exp((here - left) / T))
                 rows.append(a)
                 columns.append(b)
-                rates.append(T / h**2 * _bernoulli(u))
+                rates.append(rate)
         rows, columns, rates = (np.concatenate(part) for part in (rows, columns, rates))
         jumps = coo_array((rates, (rows, columns)), shape=2 * (len(self.points),)).tocsr()
         return (jumps - diags_array(jumps.sum(axis=1))).tocsr()
