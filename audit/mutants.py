@@ -44,7 +44,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 LISTED, STORED = Path("audit/mutants.yml"), Path("audit/mutants.json")
-PATIENCE = 300.0  # seconds for one test or notebook; then the clock has noticed
+PATIENCE = 200  # seconds of a processor for one test or notebook; then the clock has noticed
+WAITING = 20  # times as long by the wall, for what waits for ever
 # What a mistake must not be noticed by: the text no longer runs, so nothing was checked.
 NO_VALUE = ("ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError",
             "crash")  # fmt: skip
@@ -52,6 +53,7 @@ LEFT = (".git", ".venv*", "_build", "workbook", "__pycache__", ".hypothesis", ".
 # Slow to import, and no part of the project: the process that starts all others has them.
 PRELOADED = ["hypothesis", "matplotlib.pyplot", "playwright.sync_api", "pytest", "scipy.integrate",
              "scipy.optimize", "scipy.sparse.linalg", "sklearn.datasets", "sympy"]  # fmt: skip
+OVERTIME = getattr(signal, "SIGXCPU", 0)
 _clock = itertools.count(1)  # of the files that are written: none may look like its last form
 
 
@@ -157,7 +159,7 @@ def _run_tests(arguments: str):
 
     first = _First()
     without = ("cacheprovider", "nbval", "xdist", "hypothesispytest")  # it would come too late
-    options = ["-x", "-q", "--tb=line", *(f"-pno:{name}" for name in without)]
+    options = ["-x", "-q", "--tb=line", "--timeout=0", *(f"-pno:{name}" for name in without)]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is there already
     file, _, rest = arguments.partition(" -k ")
     code = pytest.main([file, *(["-k", rest] if rest else []), *options], plugins=[first])
@@ -209,8 +211,12 @@ def _run_notebook(path: str):
     return changed
 
 
-def _child(root: str, asked: str, told) -> None:
+def _child(root: str, asked: str, patience: int, told) -> None:
     """Run one test or notebook of a copy, and tell who failed: (who, what, words) or None."""
+    with contextlib.suppress(ImportError):  # Windows has the wall's clock alone
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (patience, patience + 5))
     os.chdir(root)
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C is the parent's business
@@ -231,7 +237,7 @@ def _child(root: str, asked: str, told) -> None:
 class Workshop:
     """Copies of the project, one a worker, and the children that run in them."""
 
-    def __init__(self, root: Path, workers: int, patience: float = PATIENCE):
+    def __init__(self, root: Path, workers: int, patience: int = PATIENCE):
         self.root, self.workers, self.patience = root, workers, patience
         self._copies, self._children, self._lock = queue.Queue(), set(), threading.Lock()
         self._controls, self._passed = {}, set()
@@ -263,17 +269,18 @@ class Workshop:
     def ask(self, copy: Path, asked: str):
         """Who failed of one test or notebook in a copy: (who, what, words), or None."""
         receive, send = self._context.Pipe(duplex=False)
-        child = self._context.Process(target=_child, args=(str(copy), asked, send), daemon=False)
+        child = self._context.Process(target=_child, args=(str(copy), asked, self.patience, send))
         with self._lock:
             child.start()
             self._children.add(child)
         send.close()
+        late = "the clock", "clock", f"{asked} took more than {self.patience} s"
         try:
-            if not receive.poll(self.patience):
-                return "the clock", "clock", f"{asked} took more than {self.patience:g} s"
-            return receive.recv()
+            return receive.recv() if receive.poll(WAITING * self.patience) else late
         except EOFError:
-            return asked, "crash", f"the process ended with {child.exitcode}"
+            child.join()
+            ended = child.exitcode
+            return late if ended == -OVERTIME else (asked, "crash", f"it ended with {ended}")
         finally:
             child.kill()
             child.join()

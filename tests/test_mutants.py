@@ -74,7 +74,7 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def seen(project):
     """What became of each mistake of the small project."""
-    report = mutants.audit(project, workers=1, patience=20.0, say=lambda text: None)
+    report = mutants.audit(project, workers=1, patience=8, say=lambda text: None)
     return {e["id"]: e for e in report["mutants"]}
 
 
