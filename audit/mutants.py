@@ -14,45 +14,32 @@ as they were when it was last tried is not tried again, unless --anew says so.
 from __future__ import annotations
 
 import argparse
-import ast
-import configparser
 import contextlib
 import datetime
 import hashlib
 import io
-import itertools
 import json
-import multiprocessing
 import os
 import platform
-import queue
-import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-import traceback
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from audit.workshop import PATIENCE, Workshop, write  # noqa: E402
+
 LISTED, STORED = Path("audit/mutants.yml"), Path("audit/mutants.json")
-PATIENCE = 300.0  # seconds for one test or notebook; then the clock has noticed
 # What a mistake must not be noticed by: the text no longer runs, so nothing was checked.
 NO_VALUE = ("ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError",
             "crash")  # fmt: skip
-LEFT = (".git", ".venv*", "_build", "workbook", "__pycache__", ".hypothesis", ".make.lock")
-# Slow to import, and no part of the project: the process that starts all others has them.
-PRELOADED = ["hypothesis", "matplotlib.pyplot", "playwright.sync_api", "pytest", "scipy.integrate",
-             "scipy.optimize", "scipy.sparse.linalg", "sklearn.datasets", "sympy"]  # fmt: skip
-_clock = itertools.count(1)  # of the files that are written: none may look like its last form
 
 
 class Stale(ValueError):
@@ -135,206 +122,36 @@ def digest(root: Path, mutant: Mutant) -> str:
     return total.hexdigest()[:16]
 
 
-# What a child process does.
-
-
-class _First:
-    """A plugin of pytest that remembers the first failure."""
-
-    told = ""
-
-    def pytest_exception_interact(self, node, call):
-        """Pytest calls it for a failure of a test, and of a file's own code."""
-        kind, text = call.excinfo.type.__name__, str(call.excinfo.value).strip()
-        if kind == "CollectError":  # the error itself is in the text
-            text = text.splitlines()[-1].removeprefix("E").strip()
-            kind = text.split(":")[0]
-        self.told = self.told or (node.nodeid.removeprefix("tests/"), kind, text.split("\n")[0])
-
-
-def _run_tests(arguments: str):
-    import pytest
-
-    first = _First()
-    without = ("cacheprovider", "nbval", "xdist", "hypothesispytest")  # it would come too late
-    options = ["-x", "-q", "--tb=line", *(f"-pno:{name}" for name in without)]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis is there already
-    file, _, rest = arguments.partition(" -k ")
-    code = pytest.main([file, *(["-k", rest] if rest else []), *options], plugins=[first])
-    return None if code == 0 else (first.told or (arguments, f"exit code {code}", "of pytest"))
-
-
-def _sanitised(text: str) -> str:
-    """A verdict without the digits that another processor may round otherwise."""
-    known = configparser.RawConfigParser(strict=False)
-    known.read_string(_sections(Path("tests/nbval-sanitise.cfg").read_text("utf8")))
-    for name in known.sections():
-        text = re.sub(known[name]["regex"], known[name]["replace"], text)
-    return text
-
-
-def _sections(text: str) -> str:
-    """A file of settings without the prose above its first section."""
-    return text[text.index("\n[") + 1 :]
-
-
-def _run_notebook(path: str):
-    import matplotlib.pyplot as plt
-
-    place, known, changed = Path(path).absolute(), {"__name__": "__main__"}, None
-    cells = json.loads(place.read_text("utf8"))["cells"]
-    cells = [cell for cell in cells if cell["cell_type"] == "code"]
-    home = os.getcwd()
-    os.chdir(place.parent)
-    warnings.simplefilter("ignore")
-    for number, cell in enumerate(cells, start=1):
-        tree, name = ast.parse("".join(cell["source"])), f"code cell {number}"
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+def trial(shop: Workshop, mutant: Mutant) -> dict:
+    """What became of one mistake."""
+    began = time.monotonic()
+    with shop.copy() as copy:
         try:
-            exec(compile(tree, name, "exec"), known)
-            shown = last and eval(compile(ast.Expression(last.value), name, "eval"), known)
-        except Exception as error:
-            kind, text = type(error).__name__, str(error).split("\n")[0]
-            who = f"claim {text.split(':')[0]}" if kind == "ClaimFailed" else name
-            return who, kind, text
+            told = _tried(shop, copy, mutant)
+        except Stale as error:
+            told = {"outcome": "stale", "by": "", "words": str(error)[:200]}
+    if mutant.equivalent:
+        kept = {"survived": "equivalent", "killed": "not equivalent"}
+        told["outcome"] = kept.get(told["outcome"], told["outcome"])
+        told["words"] = told["words"] or mutant.equivalent
+    return told | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def _tried(shop: Workshop, copy: Path, mutant: Mutant) -> dict:
+    file = copy / mutant.file
+    before, after = file.read_bytes(), mutated(file, mutant.changes).encode()
+    for asked in mutant.asked:
+        shop.control(copy, asked)
+        write(file, after)
+        try:
+            failed = shop.ask(copy, asked)
         finally:
-            plt.close("all")
-        if "keep_output" in cell["metadata"].get("tags", ()) and not changed:
-            told = [o.get("data", {}).get("text/plain", "") for o in cell["outputs"]]
-            stored = "".join("".join(text) for text in told)
-            os.chdir(home)
-            if _sanitised(f": {shown!r}") != _sanitised(f": {stored}"):
-                changed = f"stored verdict of {name}", "verdict", f"{shown!r}"
-            os.chdir(place.parent)
-    return changed
-
-
-def _child(root: str, asked: str, told) -> None:
-    """Run one test or notebook of a copy, and tell who failed: (who, what, words) or None."""
-    os.chdir(root)
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()  # Ctrl-C is the parent's business
-    os.environ["PYTHONPATH"] = root
-    sys.path.insert(0, root)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        sys.stderr = nowhere
-        try:
-            run = _run_notebook if asked.endswith(".ipynb") else _run_tests
-            told.send(run(asked))
-        except BaseException:
-            told.send((asked, "crash", traceback.format_exc().splitlines()[-1]))
-
-
-# What the parent does.
-
-
-class Workshop:
-    """Copies of the project, one a worker, and the children that run in them."""
-
-    def __init__(self, root: Path, workers: int, patience: float = PATIENCE):
-        self.root, self.workers, self.patience = root, workers, patience
-        self._copies, self._children, self._lock = queue.Queue(), set(), threading.Lock()
-        self._controls, self._passed = {}, set()
-        known = multiprocessing.get_all_start_methods()
-        self._context = multiprocessing.get_context(
-            "forkserver" if "forkserver" in known else "spawn"
-        )
-        if "forkserver" in known:
-            self._context.set_forkserver_preload(PRELOADED)
-
-    def __enter__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="mutants-")
-        for k in range(self.workers):
-            copy = Path(self._folder.name).resolve() / f"copy{k}"
-            shutil.copytree(self.root, copy, ignore=shutil.ignore_patterns(*LEFT))
-            self._copies.put(copy)
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
-        self._folder.cleanup()
-
-    def stop(self):
-        """End all children."""
-        with self._lock:
-            for child in self._children:
-                child.kill()
-
-    def ask(self, copy: Path, asked: str):
-        """Who failed of one test or notebook in a copy: (who, what, words), or None."""
-        receive, send = self._context.Pipe(duplex=False)
-        child = self._context.Process(target=_child, args=(str(copy), asked, send), daemon=False)
-        with self._lock:
-            child.start()
-            self._children.add(child)
-        send.close()
-        try:
-            if not receive.poll(self.patience):
-                return "the clock", "clock", f"{asked} took more than {self.patience:g} s"
-            return receive.recv()
-        except EOFError:
-            return asked, "crash", f"the process ended with {child.exitcode}"
-        finally:
-            child.kill()
-            child.join()
-            with self._lock:
-                self._children.discard(child)
-
-    @contextlib.contextmanager
-    def copy(self):
-        """A copy that nobody else works in."""
-        mine = self._copies.get()
-        try:
-            yield mine
-        finally:
-            self._copies.put(mine)
-
-    def control(self, copy: Path, asked: str) -> None:
-        """ValueError if a test or notebook fails although nothing was changed."""
-        with self._lock:
-            mine = self._controls.setdefault(asked, threading.Lock())
-        with mine:
-            if asked not in self._passed:
-                if failed := self.ask(copy, asked):
-                    raise ValueError(f"{asked} fails although nothing was changed: {failed}")
-                self._passed.add(asked)
-
-    def trial(self, mutant: Mutant) -> dict:
-        """What became of one mistake."""
-        began = time.monotonic()
-        with self.copy() as copy:
-            try:
-                told = self._tried(copy, mutant)
-            except Stale as error:
-                told = {"outcome": "stale", "by": "", "words": str(error)[:200]}
-        if mutant.equivalent:
-            kept = {"survived": "equivalent", "killed": "not equivalent"}
-            told["outcome"] = kept.get(told["outcome"], told["outcome"])
-            told["words"] = told["words"] or mutant.equivalent
-        return told | {"seconds": round(time.monotonic() - began, 1)}
-
-    def _tried(self, copy: Path, mutant: Mutant) -> dict:
-        file = copy / mutant.file
-        before, after = file.read_bytes(), mutated(file, mutant.changes).encode()
-        for asked in mutant.asked:
-            self.control(copy, asked)
-            _write(file, after)
-            try:
-                failed = self.ask(copy, asked)
-            finally:
-                _write(file, before)
-            if failed:
-                who, what, words = failed
-                outcome = "broken" if what in NO_VALUE else "killed"
-                return {"outcome": outcome, "by": who, "words": f"{what}: {words}"[:200]}
-        return {"outcome": "survived", "by": "", "words": ""}
-
-
-def _write(file: Path, text: bytes) -> None:
-    """Write a file, with a time that none of its earlier forms had: Python looks at it."""
-    file.write_bytes(text)
-    moment = 10**9 + next(_clock)
-    os.utime(file, (moment, moment))
+            write(file, before)
+        if failed:
+            who, what, words = failed
+            outcome = "broken" if what in NO_VALUE else "killed"
+            return {"outcome": outcome, "by": who, "words": f"{what}: {words}"[:200]}
+    return {"outcome": "survived", "by": "", "words": ""}
 
 
 def chosen(mutants: list[Mutant], words) -> list[Mutant]:
@@ -359,7 +176,7 @@ def audit(root: Path, words=(), anew=False, workers=None, patience=PATIENCE, say
     began, tried = time.monotonic(), 0
     with Workshop(root, workers, patience) as shop, ThreadPoolExecutor(workers) as pool:
         try:
-            for mutant, told in zip(todo, pool.map(shop.trial, todo), strict=True):
+            for mutant, told in zip(todo, pool.map(partial(trial, shop), todo), strict=True):
                 tried += 1
                 known[mutant.id] = {"id": mutant.id, "file": mutant.file, "wrong": mutant.wrong}
                 known[mutant.id] |= told | {

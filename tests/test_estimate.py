@@ -229,3 +229,37 @@ def test_a_slope_has_the_scale_of_its_values(size):
     found = slope([0.0, 1.0, 2.0], y)
     assert found.value / size == pytest.approx(2.0, rel=1e-12)
     assert found.standard_error / size == pytest.approx(0.1 / np.sqrt(2), rel=1e-12)
+
+
+def test_exactly_four_errors_away_is_not_excluded_and_exactly_the_bound_neither():
+    assert not Estimate(4.0, 1.0).excludes(0.0)
+    assert Estimate(4.0 + 1e-9, 1.0).excludes(0.0)
+    assert not UpperBound(2.0, 0.95).excludes(2.0)
+
+
+def test_a_bias_may_be_given_value_by_value():
+    z = Estimate([3.0, 3.0], [1.0, 1.0]).z(np.zeros(2), bias=np.array([1.0, 0.0]))
+    assert z.tolist() == [2.0, 3.0]
+
+
+def test_errors_too_small_to_be_added_to_one_still_tell_estimates_apart():
+    one, other = Estimate(0.0, 1e-20), Estimate(0.0, 2e-20)
+    assert one != other
+    assert len({hash(one), hash(other)}) == 2
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, 1.5, -0.5])
+def test_a_bound_without_a_confidence_is_refused(confidence):
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1"):
+        UpperBound(1.0, confidence)
+
+
+def test_what_a_bound_is_asked_must_be_a_rate():
+    bound = UpperBound(1.0, 0.95)
+    for bad in (np.inf, -1.0):
+        with pytest.raises(ValueError, match="expected must be a rate, at least 0 and finite"):
+            bound.z(bad)
+    with pytest.raises(ValueError, match="bias must be at least 0"):
+        bound.z(1.0, bias=-1.0)
+    with pytest.raises(ValueError, match="factor must be positive"):
+        bound.scaled(-1.0)

@@ -37,6 +37,13 @@ def test_the_dimension_counts_weights_and_biases(net):
     assert net.examples == 23
 
 
+def test_random_weights_have_the_variance_of_one_over_the_inputs_of_their_layer(net):
+    x = net.start(4000, np.random.default_rng(6))
+    assert x[:, : 4 * 6].var() == pytest.approx(1 / 4, rel=0.05)
+    assert x[:, 30 : 30 + 6 * 5].var() == pytest.approx(1 / 6, rel=0.05)
+    assert not x[:, 24:30].any()
+
+
 def test_the_value_is_cross_entropy_of_a_loop_over_the_layers(net):
     x = net.start(1, RNG)[0] + 0.1
     at, a = 0, INPUTS

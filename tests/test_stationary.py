@@ -80,6 +80,14 @@ def test_sgd_covariance_without_momentum_solves_its_matrix_equation():
     assert np.allclose(H @ s + s @ H - 0.4 * H @ s @ H, 0.4 * SIGMA)
 
 
+def test_sgd_covariance_in_three_dimensions_solves_the_same_equation():
+    # In two, the eigenvectors that LAPACK gives are a symmetric matrix, its own transpose.
+    h, sigma = random_pair(3, seed=1)
+    rate = 0.5 / np.linalg.eigvalsh(h)[-1]
+    s = sgd_covariance(h, sigma, rate)
+    assert np.allclose(h @ s + s @ h - rate * h @ s @ h, rate * sigma)
+
+
 def test_sgd_covariance_is_continuous_as_momentum_goes_to_zero():
     gap = sgd_covariance(H, SIGMA, 0.4, momentum=1e-9) - sgd_covariance(H, SIGMA, 0.4)
     assert np.abs(gap).max() < 1e-8
