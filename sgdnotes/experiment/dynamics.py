@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import fraction, positive, real
+from sgdnotes.checks import flag, fraction, positive, real
 from sgdnotes.experiment.noise import drift_of, thermal_kick
 from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 
@@ -123,7 +123,7 @@ class TorchSGD:
             object.__setattr__(self, name, real(name, getattr(self, name)))
         if not 0 <= self.weight_decay < np.inf:
             raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
-        if self.nesterov and (not self.momentum or self.dampening):
+        if flag("nesterov", self.nesterov) and (not self.momentum or self.dampening):
             raise ValueError(
                 "nesterov must come with momentum and without dampening, got "
                 f"momentum={self.momentum}, dampening={self.dampening}"
