@@ -196,7 +196,8 @@ def duration(name: str, value) -> float:
 def symmetric(name: str, matrix: np.ndarray) -> None:
     """ValueError unless `matrix`, or each of (…, d, d), is finite and symmetric up to rounding."""
     shown = matrix.tolist() if matrix.ndim == 2 else f"{len(matrix)} matrices that are not all so"
-    if not np.isfinite(matrix).all() or matrix.shape[-2] != matrix.shape[-1]:
+    square = matrix.size and matrix.shape[-2] == matrix.shape[-1]
+    if not square or not np.isfinite(matrix).all():
         raise ValueError(f"{name} must be square and finite, got {shown}")
     if np.abs(matrix - matrix.swapaxes(-2, -1)).max() > 1e-10 * np.abs(matrix).max():
         raise ValueError(f"{name} must be symmetric, got {shown}")

@@ -201,10 +201,8 @@ class Network:
     def outputs(self, x, inputs=None) -> np.ndarray:
         """The network's C outputs before softmax, (…, n, C), on its own inputs or others."""
         rows, shape = self._points(x)
-        if inputs is None:
-            inputs = self.inputs
-        else:
-            inputs = shaped("inputs", inputs, (None, self.widths[0]))
+        own = inputs is None
+        inputs = self.inputs if own else shaped("inputs", inputs, (None, self.widths[0]))
         found = self._few(rows, lambda some: self._outputs(some, inputs))
         return found.reshape(*shape, *found.shape[1:])
 

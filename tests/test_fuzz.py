@@ -16,6 +16,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +83,8 @@ CASES = {
         theory.two_temperature_rate,
         {
             "loss": WELL, "minimum": -1.0, "split": -0.5, "barrier": 0.0,
-            "temperature_minimum": 0.25, "temperature_barrier": 0.5, "calculus": "ito", "log": False,
+            "temperature_minimum": 0.25, "temperature_barrier": 0.5, "calculus": "ito",
+            "log": False,
         }),
     "theory.mean_first_passage_time": Case(
         theory.mean_first_passage_time,
@@ -112,15 +114,18 @@ CASES = {
         theory.gibbs_density, {"loss": CIRCLE, "temperature": 0.5, "period": 2.0}),
     "theory.Plane": Case(
         theory.Plane,
-        {"loss": SADDLE, "temperature": [0.25, 0.5], "box": [[-1.5, 1.5], [-1.0, 1.0]], "cells": 6}),
+        {
+            "loss": SADDLE, "temperature": [0.25, 0.5], "box": [[-1.5, 1.5], [-1.0, 1.0]],
+            "cells": 6,
+        }),
     "theory.Plane.committor": Case(BOX.committor, {"basin": left, "target": right}),
     "theory.Plane.escape": Case(BOX.escape, {"absorb": right}),
     "theory.Plane.exits": Case(BOX.exits, {"absorb": right}),
     "theory.minimum_action": Case(
         theory.minimum_action,
         {
-            "loss": BOWL, "start": [0.0, 0.0], "end": [1.0, 0.5], "diffusion": ASKEW, "points": 5,
-            "path": [[0.0, 0.0], [0.5, 0.5], [1.0, 0.5]],
+            "loss": BOWL, "start": [0.0, 0.0], "end": [1.0, 0.0], "diffusion": EYE, "points": 5,
+            "path": [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]],
         }),
     "theory.epoch_covariance": Case(
         theory.epoch_covariance,
@@ -132,13 +137,13 @@ CASES = {
         theory.eyring_kramers_rate,
         {
             "loss": SADDLE, "minimum": [-1.0, 0.0], "saddle": [0.0, 0.0], "temperature": 0.25,
-            "mobility": ASKEW,
+            "mobility": ASKEW, "log": False,
         }),
     "theory.inertial_rate": Case(
         theory.inertial_rate,
         {
             "loss": SADDLE, "minimum": [-1.0, 0.0], "saddle": [0.0, 0.0], "temperature": 0.25,
-            "mass": 0.5,
+            "mass": 0.5, "log": False,
         }),
     "theory.sde_covariance": Case(
         theory.sde_covariance,
@@ -372,11 +377,10 @@ for owner, (thing, methods, at) in POINTED.items():
     for method in methods:
         CASES[f"{owner}.{method}"] = Case(getattr(thing, method), {"x": at})
 for check, good in {
-    "finite": 0.5, "fraction": 0.5, "numbers": [0.5, 1.0], "positive": 0.5, "real": 0.5,
+    "finite": 0.5, "fraction": 0.5, "positive": 0.5, "duration": 0.5,
 }.items():  # fmt: skip
     CASES[f"checks.{check}"] = Case(partial(getattr(checks, check), "value"), {"value": good})
 CASES["checks.whole"] = Case(partial(checks.whole, "value", least=1), {"value": 3})
-CASES["checks.symmetric"] = Case(partial(checks.symmetric, "matrix"), {"matrix": ASKEW})
 
 # What must be refused, by what an argument is.
 
@@ -400,7 +404,7 @@ WRONG = {
     "word": ["no such word", 1, 2j, ["ito"], np.ones(2), {}, b"svg"],
     "flag": ["text", 2, np.nan, np.ones(2, bool), 0.5, [], 2j, {}],
     "symbols": ["x", 1, [], [x, "y"], [x, x], x + 1, 2j, np.ones(2)],
-    "expression": ["x**2", [x, 1.5], {}, np.square, sp.Eq(x, 1), object(), float, b"x"],
+    "expression": ["x**2", [x, 1.5], {}, np.square, object(), float, b"x"],
     "estimate": [1.0, "text", [1.0, 2.0], np.ones(3), {}, 2j],
     "ax": [1.0, "text", [1.0], {}, 2j, Figure()],
     "color": ["no colour", 1.0, [1.0], {}, 2j, np.nan],
@@ -421,7 +425,8 @@ ODD = {
     "points": [[0.5], [], 0.5, np.ones((3, 3)), np.ones((2, 2, 2)), True],
     "loss": [LINE, BOWL, Loss(x**2 + y**2 + u**2, (x, y, u)), Loss(0 * x, x), FIT],
     "function": [
-        lambda p: None, lambda p: "text", lambda p: np.full_like(p, np.nan), lambda p: np.full_like(p, np.inf),
+        lambda p: None, lambda p: "text", lambda p: np.full_like(p, np.nan),
+        lambda p: np.full_like(p, np.inf),
         lambda p: 1j * p, lambda p: p[:0], lambda p: np.ones((len(p), 2)), lambda p: 1.0,
         lambda p: p < np.inf, lambda p: p > np.inf, lambda p: {}, lambda p: [None] * len(p),
         lambda p: 1e300 * p, np.ma.masked_array,
@@ -468,15 +473,20 @@ def flat(answer):
     if isinstance(answer, theory.Density):
         return [answer.log_normalisation, *np.ravel(answer.support)]
     if isinstance(answer, Loss | DataLoss):
-        return flat(answer.value(np.full((2, answer.dimension)[: 1 + (answer.dimension > 1)], 0.3)))
+        with np.errstate(all="ignore"):
+            return flat(
+                answer.value([0.3] if answer.dimension == 1 else [[0.3] * answer.dimension])
+            )
     if dataclasses.is_dataclass(answer):
         return flat([getattr(answer, field.name) for field in dataclasses.fields(answer)])
     if isinstance(answer, dict):
         return flat(list(answer.values()))
     if isinstance(answer, list | tuple):
         return [number for part in answer for number in flat(part)]
-    if isinstance(answer, np.ndarray | np.number | float | int):
+    if isinstance(answer, np.ndarray):
         return np.ravel(answer).tolist()
+    if isinstance(answer, np.generic | Number | Decimal | sp.Number):
+        return [complex(answer) if isinstance(answer, complex | sp.Basic) else float(answer)]
     return []
 
 
@@ -513,7 +523,8 @@ def answered_or_refused(row, name, value, must_refuse):
 
 # Who must have a row.
 
-MODULES = [losses, claims, figures, network, symbolic, checks, estimate, training, alignment]
+# The other checks of `checks` are tried through those that call them.
+MODULES = [losses, claims, figures, network, symbolic, estimate, training, alignment]
 # What only the package itself makes, and what only its engine calls.
 RESULTS = {"Edges", "RareEvents", "Run", "Verdict", "Claim"}
 HELPERS = {"LogSumExp", "LogCosh", "Share", "FlatPower", "as_symbols", "standard_normal"}
@@ -551,7 +562,7 @@ def test_every_public_function_and_method_has_a_row():
     assert set(needed()) - set(CASES) == set()
 
 
-@pytest.mark.parametrize("row", CASES)
+@pytest.mark.parametrize("row", [row for row in CASES if "," not in row])
 def test_every_argument_has_been_named(row):
     told, wanted = CASES[row].told, parameters(CASES[row].call)
     skipped = {"value", "name", "kinds", "axes", "least", "most", "style", "executor", "absorb"}
@@ -609,7 +620,7 @@ def test_what_an_argument_must_not_be_is_refused_by_name_and_what_is_odd_is_no_n
         kind, parameter = kind_of(row, name), parameters(CASES[row].call)[name]
         nothing = [] if parameter.default is None else [None]
         for value in [*WRONG[kind], *nothing]:
-            if name == "period" and value == [None]:  # no period along an axis
+            if name == "period" and str(value) == "[None]":  # no period along an axis
                 continue
             faults.append(answered_or_refused(row, name, value, must_refuse=True))
         for value in ODD.get(kind, []):

@@ -11,6 +11,7 @@ from sgdnotes.experiment import estimate
 from sgdnotes.experiment.dynamics import SGD
 from sgdnotes.experiment.estimate import Estimate
 from sgdnotes.experiment.noise import Gaussian, MiniBatch
+from sgdnotes.experiment.rate import batch_of
 from sgdnotes.experiment.simulate import simulate
 
 __all__ = ["descend", "equal_time", "follow", "plateau", "staircase", "stationary_thermometer"]
@@ -94,6 +95,7 @@ def follow(
     """
     start, every = _points(loss, start, "gradient_moments"), whole("every", every, 1)
     learning_rate = positive("learning_rate", learning_rate)
+    batch_size = batch_of(batch_size)
     run = _go(
         SGD(learning_rate, batch_size=batch_size), loss, start, steps, rng, record_every=every
     )
@@ -160,6 +162,7 @@ def stationary_thermometer(
     """
     start, every = _points(loss, start, "gradient_moments"), _every(steps, burn_in, looks)
     learning_rate = positive("learning_rate", learning_rate)
+    batch_size = batch_of(batch_size)
 
     def sides(x):
         left, second, *_ = _squares(loss, x, batch_size)
@@ -202,6 +205,7 @@ def staircase(
     """
     x, now, clock, seen = _points(loss, start, "gradient_moments"), 0.0, [], []
     tall, quarter = [], []
+    batch_size = batch_of(batch_size)
     times, every = positive("times", times), whole("every", every, 4)
     learning_rates = shaped("learning_rates", learning_rates, (None,))
     positive("learning_rates", learning_rates, axes=1)

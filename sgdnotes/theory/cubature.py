@@ -47,6 +47,8 @@ class Cells:
 
     def __init__(self, exponent: Callable, low, high, seen):
         self._exponent, self._d = exponent, low.shape[1]
+        if not (low < high).all():
+            raise ValueError("exponent must be wider at its highest than rounding")
         rule = legendre.leggauss(_NODES[self._d])
         self._nodes = np.array(list(itertools.product(rule[0], repeat=self._d)))
         self._weights = np.prod(list(itertools.product(rule[1] / 2, repeat=self._d)), axis=1)

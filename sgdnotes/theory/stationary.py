@@ -247,6 +247,7 @@ def minibatch_covariance(
     # The same refusals as for constant noise: rates, sizes, curvature, the edge.
     sgd_covariance(h, np.eye(d), learning_rate, batch_size, momentum)
     learning_rate, momentum = float(learning_rate), float(momentum)
+    batch_size = whole("batch_size", batch_size, 1)
     alone = np.einsum("nij,nkl->ikjl", curvature, curvature).reshape(d * d, d * d) / n
     together, square, eye = np.kron(h, h), h @ h, np.eye(d)
     pull = (1 - momentum) * (np.kron(h, eye) + np.kron(eye, h))
