@@ -77,7 +77,9 @@ class Cells:
             np.maximum.at(highest, home, seen_logs)
             unseen = (highest > logs.max(1) + 1) & (steps < 1)
             split = (error > _FINE[self._d] * masses.sum() / len(low)) | unseen
-            if not split.any() or logs.size + split.sum() * len(self._weights) > _MOST[self._d]:
+            if logs.size + split.sum() * len(self._weights) > _MOST[self._d]:
+                split = unseen  # a few, without which mass would be missing
+            if not split.any() or logs.size > 1.25 * _MOST[self._d]:
                 break
             axis = np.where(unseen[:, None], high - low, tails)[split].argmax(1)
             rows = np.flatnonzero(split)
