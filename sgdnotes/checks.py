@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 __all__ = [
+    "at_least",
     "choice",
     "duration",
     "finite",
@@ -183,6 +184,14 @@ def positive(name: str, value, axes: int = 0):
     if not (np.all(number > 0) and np.all(np.isfinite(number))):
         raise ValueError(f"{name} must be positive and finite, got {value!r}")
     return number if number.ndim else float(number)
+
+
+def at_least(name: str, value, least: float) -> float:
+    """`value` as a float, or ValueError unless it is finite and not below `least`."""
+    number = real(name, value)
+    if not least <= number < np.inf:
+        raise ValueError(f"{name} must be finite and at least {least:g}, got {value!r}")
+    return number
 
 
 def duration(name: str, value) -> float:

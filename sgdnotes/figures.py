@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -40,8 +39,8 @@ def _rgb(color):
         raise ValueError(f"color must be one that Matplotlib knows: {error}") from None
 
 
-def _drawable(ax):
-    if not isinstance(ax, Axes):
+def _drawable(ax, method: str):
+    if isinstance(ax, type) or not hasattr(ax, method):
         raise ValueError(f"ax must be Matplotlib's Axes, got {ax!r}")
 
 
@@ -113,7 +112,7 @@ def use_style(formats: str = "svg") -> None:
 
 def errorbars(ax, x, estimate, **style):
     """Draw an `Estimate` of (n,) values with bars of two standard errors."""
-    _drawable(ax)
+    _drawable(ax, "errorbar")
     _several(estimate)
     x = shaped("x", x, np.shape(estimate.value))
     style = {"fmt": "o", "capsize": 2, "elinewidth": 1.2, "zorder": 3} | style
@@ -122,7 +121,7 @@ def errorbars(ax, x, estimate, **style):
 
 def histogram(ax, edges, estimate, color=BLUE, **style):
     """Draw a measured density as steps with a band of two standard errors."""
-    _drawable(ax)
+    _drawable(ax, "stairs")
     _several(estimate)
     edges = shaped("edges", edges, (len(estimate.value) + 1,))
     _rgb(color)
@@ -133,7 +132,7 @@ def histogram(ax, edges, estimate, color=BLUE, **style):
 
 def label(ax, x, y, text, color, **style):
     """Name a curve where it runs, instead of in a legend; its colour is made legible."""
-    _drawable(ax)
+    _drawable(ax, "annotate")
     if not isinstance(text, str):
         raise ValueError(f"text must be words, got {text!r}")
     x, y = finite("x", x), finite("y", y)
@@ -146,7 +145,7 @@ def landscape(ax, loss, minimum, split, barrier, absorb):
     The points a < s < b < c, the curvatures H_a and H_b as dashed parabolas,
     the depth ΔL, and the flux J over the top.
     """
-    _drawable(ax)
+    _drawable(ax, "annotate")
     loss_of(loss, 1)
     named = {"minimum": minimum, "split": split, "barrier": barrier, "absorb": absorb}
     minimum, split, barrier, absorb = (finite(name, at) for name, at in named.items())

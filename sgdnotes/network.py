@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sgdnotes.checks import (
+    at_least,
     flag,
     generator,
     indices,
     numbers,
     points_of,
     positive,
-    real,
     shaped,
     taken,
     whole,
@@ -89,15 +89,12 @@ class Network:
         classes = np.unique(labels)
         if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
             raise ValueError(f"labels must be 0 to C - 1, each at least once, got {classes}")
-        weight_decay = real("weight_decay", weight_decay)
-        if not 0 <= weight_decay < np.inf:
-            raise ValueError(f"weight_decay must be finite and at least 0, got {weight_decay!r}")
         self.inputs, self.labels = inputs, labels
         hidden = numbers("hidden", hidden)
         if hidden.ndim != 1:
             raise ValueError(f"hidden must be a sequence of widths, got {hidden.tolist()}")
         self.hidden = tuple(whole("hidden", h, 1, 10**6) for h in hidden)
-        self.weight_decay = weight_decay
+        self.weight_decay = at_least("weight_decay", weight_decay, 0)
         self.widths = (inputs.shape[1], *self.hidden, len(classes))
         self._targets = np.eye(len(classes))[labels]
 
@@ -117,9 +114,7 @@ class Network:
     def part(self, index) -> Network:
         """The same network over the examples `index` alone, an array of int."""
         part, index = copy.copy(self), indices("index", index, ())
-        part.inputs, part.labels = (
-            taken("index", rows, index) for rows in (self.inputs, self.labels)
-        )
+        part.inputs, part.labels = taken("index", self.inputs, index), self.labels[index]
         part._targets = self._targets[index]
         return part
 

@@ -271,9 +271,9 @@ def test_what_cannot_be_computed_is_refused_by_name_when_it_is_written(expr, sho
 
 def test_complex_numbers_are_no_points_and_no_data():
     for bad in (1j, np.array([1.0 + 0j])):
-        with pytest.raises(ValueError, match="x must be real"):
+        with pytest.raises(ValueError, match="x must be made of real"):
             Loss(x**2, x).gradient(bad)
-    with pytest.raises(ValueError, match="data must be real"):
+    with pytest.raises(ValueError, match="data must be made of real"):
         DataLoss(x * u, x, u, [1j])
 
 

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import flag, positive, real
+from sgdnotes.checks import at_least, flag, positive
 from sgdnotes.experiment.noise import ONE_BY_ONE
 from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 
 __all__ = ["Adam", "RMSProp"]
-
-
-def _at_least(least: int, name: str, value) -> float:
-    number = real(name, value)
-    if not least <= number < np.inf:
-        raise ValueError(f"{name} must be finite and at least {least}, got {value!r}")
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +59,8 @@ class RMSProp:
         flag("per_example", self.per_example)
         for name, own in (
             ("learning_rate", rate_of(self.learning_rate, axes=1)),
-            ("window", _at_least(1, "window", self.window)),
-            ("epsilon", _at_least(0, "epsilon", self.epsilon)),
+            ("window", at_least("window", self.window, 1)),
+            ("epsilon", at_least("epsilon", self.epsilon, 0)),
             ("batch_size", batch_of(self.batch_size)),
             ("power", positive("power", self.power)),
         ):
@@ -141,9 +134,9 @@ class Adam:
         flag("simplified", self.simplified)
         for name, own in (
             ("learning_rate", rate_of(self.learning_rate, axes=1)),
-            ("gradient_window", _at_least(1, "gradient_window", self.gradient_window)),
-            ("square_window", _at_least(1, "square_window", self.square_window)),
-            ("epsilon", _at_least(0, "epsilon", self.epsilon)),
+            ("gradient_window", at_least("gradient_window", self.gradient_window, 1)),
+            ("square_window", at_least("square_window", self.square_window, 1)),
+            ("epsilon", at_least("epsilon", self.epsilon, 0)),
             ("batch_size", batch_of(self.batch_size)),
         ):
             object.__setattr__(self, name, own)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import flag, fraction, positive, real
+from sgdnotes.checks import at_least, flag, fraction, positive, real
 from sgdnotes.experiment.noise import drift_of, thermal_kick
 from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 
@@ -120,9 +120,7 @@ class TorchSGD:
         fraction("momentum", self.momentum)
         fraction("dampening", self.dampening)
         for name in ("momentum", "dampening", "weight_decay"):
-            object.__setattr__(self, name, real(name, getattr(self, name)))
-        if not 0 <= self.weight_decay < np.inf:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+            object.__setattr__(self, name, at_least(name, getattr(self, name), 0))
         if flag("nesterov", self.nesterov) and (not self.momentum or self.dampening):
             raise ValueError(
                 "nesterov must come with momentum and without dampening, got "

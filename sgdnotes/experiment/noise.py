@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import flag, function, real, symmetric
+from sgdnotes.checks import at_least, flag, function, real, symmetric
 
 __all__ = [
     "ONE_BY_ONE",
@@ -156,13 +156,8 @@ class _Weak(_Additive):
     block = 2**16
 
     def __post_init__(self):
-        object.__setattr__(
-            self, "standard_deviation", real("standard_deviation", self.standard_deviation)
-        )
-        if not 0 <= self.standard_deviation < np.inf:
-            raise ValueError(
-                f"standard_deviation must be finite and at least 0, got {self.standard_deviation}"
-            )
+        spread = at_least("standard_deviation", self.standard_deviation, 0)
+        object.__setattr__(self, "standard_deviation", spread)
 
 
 class TwoPoint(_Weak):

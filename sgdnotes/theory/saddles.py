@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sgdnotes.checks import loss_of, positive, shaped
-from sgdnotes.theory.escape import told
+from sgdnotes.theory.logarithm import told
 
 __all__ = ["eyring_kramers_rate", "inertial_rate"]
 
