@@ -80,8 +80,7 @@ class Network:
 
     def __init__(self, inputs, labels, hidden: Sequence[int] = (32,), weight_decay: float = 0.0):
         inputs = shaped("inputs", inputs, (None, None))
-        numbers("labels", labels)
-        labels = np.array(labels)
+        labels = np.array(labels if numbers("labels", labels).ndim else [])
         if labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu":
             raise ValueError(
                 f"labels must be ({len(inputs)},) integers, got {labels.dtype} {labels.shape}"
@@ -196,8 +195,8 @@ class Network:
     def outputs(self, x, inputs=None) -> np.ndarray:
         """The network's C outputs before softmax, (…, n, C), on its own inputs or others."""
         rows, shape = self._points(x)
-        own = inputs is None
-        inputs = self.inputs if own else shaped("inputs", inputs, (None, self.widths[0]))
+        given = self.inputs if inputs is None else inputs
+        inputs = shaped("inputs", given, (None, self.widths[0]))
         found = self._few(rows, lambda some: self._outputs(some, inputs))
         return found.reshape(*shape, *found.shape[1:])
 

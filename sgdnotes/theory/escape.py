@@ -162,13 +162,11 @@ def mean_first_passage_time(
     -----
     Gardiner, "Stochastic Methods", first passage times in one dimension.
 
-    No pit or spike of the loss is too narrow, if the loss is a `Loss` of sums,
-    products, powers, exp, log, sin, cos, tanh, sinh, cosh, atan, asinh, abs,
-    sign, Max, Min and Piecewise: bounds of it on every cell say where to look
-    closer. Of any other loss, a `DataLoss` or a class of your own, nothing is
-    known but its values at the nodes, 1600 or more between two of the points
-    above, closer where it is steep: a pit between two nodes is missed without
-    a word.
+    No pit or spike is too narrow if the loss is a `Loss` of powers, exp, log,
+    sin, cos, tanh, sinh, cosh, atan, asinh, abs, sign, Max, Min and Piecewise:
+    bounds of it on each cell say where to look closer. Of any other, a
+    `DataLoss` or a class of your own, only values are known, at 1600 nodes or
+    more between two of the points above: a pit between nodes is missed unsaid.
     """
     start, temperature = finite("start", start), positive("temperature", temperature)
     reflect = None if reflect is None else finite("reflect", reflect)
@@ -239,8 +237,7 @@ def escape_rate(
     mean time. Applied again and again it leaves the slowest mode. It stops
     when the least and the largest value of Ku/u, between which 1/λ₁ lies for
     any positive u, agree to ten digits.
-
-    Narrow pits are found, or may be missed, as for `mean_first_passage_time`.
+    Narrow pits are found or missed as for `mean_first_passage_time`.
     """
     temperature = positive("temperature", temperature)
     reflect = None if reflect is None else finite("reflect", reflect)
@@ -279,10 +276,7 @@ def _energy(loss, temperature: float, **points) -> Energy:
     energy = Energy(loss, temperature)
     for name, at in points.items():
         if at is not None and not np.isfinite(energy(numbers(name, at))).all():
-            raise ValueError(
-                f"{name} must be where loss/temperature is finite, got {at!r} at the temperature "
-                f"{temperature!r}"
-            )
+            raise ValueError(f"{name} must be where loss/temperature is finite, got {at!r}")
     return energy
 
 
