@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import sympy as sp
@@ -17,6 +17,18 @@ __all__ = ["DataLoss", "Loss"]
 _BLOCK = 2**21  # points times examples at once: 16 MB an array
 
 
+@lru_cache(maxsize=64)  # a process that is sent the same loss again compiles it once
+def _functions(expr, symbols, arguments):
+    """The value, the gradient and the Hessian, of arrays."""
+    real = as_real(arguments)
+    expression = stable(expr.xreplace(real))
+    gradient, hessian = derivatives(expression, [real.get(s, s) for s in symbols])
+    arguments = [real.get(s, s) for s in arguments]
+    functions = [compiled(arguments, part) for part in (expression, gradient, hessian)]
+    refuse_uncomputable(expr, functions, np.full((len(arguments), 2), [0.3, 0.7]))
+    return functions
+
+
 class _Symbolic:
     """What a loss of parameters alone and a loss of parameters and data share."""
 
@@ -28,14 +40,8 @@ class _Symbolic:
         return len(self.symbols)
 
     def _make_callable(self, arguments) -> None:
-        real = as_real(arguments)
-        expression = stable(self.expr.xreplace(real))
-        gradient, hessian = derivatives(expression, [real.get(s, s) for s in self.symbols])
-        arguments = [real.get(s, s) for s in arguments]
-        functions = [self._value, self._gradient, self._hessian] = [
-            compiled(arguments, part) for part in (expression, gradient, hessian)
-        ]
-        refuse_uncomputable(self.expr, functions, np.full((len(arguments), 2), [0.3, 0.7]))
+        functions = _functions(self.expr, self.symbols, tuple(arguments))
+        self._value, self._gradient, self._hessian = functions
 
     def _columns(self, x) -> list[np.ndarray]:
         x = points_of("x", x, self.dimension)
@@ -162,7 +168,7 @@ class DataLoss(_Symbolic):
 
     def part(self, index) -> DataLoss:
         """The same loss over the examples `index` alone, an array of int."""
-        # Not copy.copy: it would pickle the loss, and compile it anew.
+        # Not copy.copy, which would check the data again.
         part = object.__new__(type(self))
         vars(part).update(vars(self))
         part.data = taken("index", self.data, indices("index", index, ()))
