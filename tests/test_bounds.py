@@ -6,7 +6,7 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.linalg import eigh_tridiagonal
 
-from sgdnotes.losses import Loss
+from sgdnotes.losses import DataLoss, Loss
 from sgdnotes.theory import (
     escape_rate,
     gibbs_density,
