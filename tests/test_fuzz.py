@@ -485,8 +485,12 @@ def flat(answer):
         return [number for part in answer for number in flat(part)]
     if isinstance(answer, np.ndarray):
         return np.ravel(answer).tolist()
-    if isinstance(answer, np.generic | Number | Decimal | sp.Number):
-        return [complex(answer) if isinstance(answer, complex | sp.Basic) else float(answer)]
+    if isinstance(answer, sp.Basic) and not isinstance(answer, sp.Rational):
+        return []
+    if isinstance(answer, complex | np.complexfloating):
+        return [complex(answer)]
+    if isinstance(answer, np.generic | Number | Decimal | sp.Rational):
+        return [float(answer)]
     return []
 
 
