@@ -10,6 +10,7 @@ import numpy as np
 import sympy as sp
 from scipy.special import ndtr, ndtri
 
+from sgdnotes.checks import flag, numbers, real, whole
 from sgdnotes.experiment.estimate import Estimate
 
 __all__ = ["AGREE", "REJECT", "Claim", "ClaimFailed", "Verdict", "agreement", "claim"]
@@ -78,6 +79,7 @@ class Claim:
             If simplify(lhs − rhs) is not 0, if the two differ at a random
             point in 30 digits, or if `printed` or `rival` equals `lhs`.
         """
+        lhs, rhs = _side("lhs", lhs), _side("rhs", rhs)
         left, right = _entries(lhs), _entries(rhs)
         if _shape(lhs) != _shape(rhs):
             raise ValueError(f"lhs and rhs must have one shape, got {_shape(lhs)}, {_shape(rhs)}")
@@ -98,6 +100,7 @@ class Claim:
         for name, value in (("printed form", printed), ("rival", rival)):
             if value is None:
                 continue
+            value = _side(name, value)
             wrong = _entries(value)
             if _shape(value) != _shape(lhs):
                 raise ValueError(f"the {name} must have the shape of lhs, got {_shape(value)}")
@@ -146,9 +149,9 @@ class Claim:
             if a rival is nowhere off by 8: then the standard error is too
             large for the check to mean anything.
         """
-        if np.iscomplexobj(expected):
-            raise ValueError(f"expected must be real, got {expected}")
-        expected = np.asarray(expected, dtype=float)
+        if not isinstance(estimate, Estimate):
+            raise ValueError(f"estimate must be an Estimate, got {estimate!r}")
+        expected, bias = numbers("expected", expected), numbers("bias", bias)
         if np.shape(bias) not in ((), expected.shape):
             raise ValueError(
                 f"bias must be a number or shaped {expected.shape}, got shape {np.shape(bias)}"
@@ -163,7 +166,7 @@ class Claim:
         if not z <= most:
             raise ClaimFailed(f"{self.id}: {shown}: |z| = {z:.1f} > {most:.3g}")
         together, limit = np.sqrt(np.mean(distances**2)), 1 + (AGREE - 1) / np.sqrt(distances.size)
-        if independent and not together <= limit:
+        if flag("independent", independent) and not together <= limit:
             raise ClaimFailed(
                 f"{self.id}: {shown}: the root mean square of z is {together:.2f} > {limit:.2f}"
             )
@@ -177,6 +180,7 @@ class Claim:
         for name, value in rivals:
             if value is None:
                 continue
+            value = np.asarray(real(name, value, axes=np.inf))
             if np.shape(value) != expected.shape or not np.isfinite(value).all():
                 raise ValueError(
                     f"{name} must be finite and shaped {expected.shape}, got {value!r}"
@@ -200,7 +204,7 @@ def agreement(n: int) -> float:
     set of n independent ones is refused as rarely (Šidák 1967).
     """
     tail = 2 * ndtr(-AGREE)
-    return float(-ndtri(-np.expm1(np.log1p(-tail) / n) / 2))
+    return float(-ndtri(-np.expm1(np.log1p(-tail) / whole("n", n, 1)) / 2))
 
 
 def claim(id: str, says: str) -> Claim:
@@ -228,12 +232,22 @@ def claim(id: str, says: str) -> Claim:
     return Claim(id, says)
 
 
-def _shape(value) -> tuple[int, ...]:
-    return getattr(sp.sympify(value), "shape", ())
+def _side(name: str, value) -> sp.Expr | sp.MatrixBase:
+    """`value` as SymPy has it, or ValueError: text is not evaluated."""
+    try:
+        made = sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError):
+        made = None
+    if not isinstance(made, sp.Expr | sp.MatrixBase) or made is sp.nan:
+        raise ValueError(f"{name} must be a SymPy expression or matrix, got {value!r}")
+    return made
 
 
-def _entries(value) -> list[sp.Expr]:
-    value = sp.sympify(value)
+def _shape(value: sp.Expr | sp.MatrixBase) -> tuple[int, ...]:
+    return getattr(value, "shape", ())
+
+
+def _entries(value: sp.Expr | sp.MatrixBase) -> list[sp.Expr]:
     return list(value) if isinstance(value, sp.MatrixBase) else [value]
 
 

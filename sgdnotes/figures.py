@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
+from sgdnotes.checks import choice, finite, loss_of, shaped
+
 __all__ = [
     "BLUE",
     "CYCLE",
@@ -30,6 +32,23 @@ VERMILION, PINK = "#D55E00", "#CC79A7"
 CYCLE = [BLUE, VERMILION, GREEN, ORANGE, PINK, SKY]
 
 
+def _rgb(color):
+    try:
+        return to_rgb(color)
+    except ValueError as error:
+        raise ValueError(f"color must be one that Matplotlib knows: {error}") from None
+
+
+def _drawable(ax, method: str):
+    if isinstance(ax, type) or not hasattr(ax, method):
+        raise ValueError(f"ax must be Matplotlib's Axes, got {ax!r}")
+
+
+def _several(estimate):
+    if np.ndim(getattr(estimate, "standard_error", None)) != 1:
+        raise ValueError(f"estimate must be an Estimate of (n,) values, got {estimate!r}")
+
+
 def text_color(color) -> str:
     """The colour made as light or dark as text must be to read on white and on black.
 
@@ -41,7 +60,7 @@ def text_color(color) -> str:
         linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
-    rgb, goal = np.array(to_rgb(color)), np.sqrt(1.05 * 0.05) - 0.05
+    rgb, goal = np.array(_rgb(color)), np.sqrt(1.05 * 0.05) - 0.05
     toward = np.zeros(3) if luminance(rgb) > goal else np.ones(3)
     low, high = 0.0, 1.0  # how far to go; the luminance is monotone along the way
     for _ in range(30):
@@ -62,7 +81,7 @@ def use_style(formats: str = "svg") -> None:
     formats : "svg" or "png"
         PNG, at twice the size, suits figures of many points.
     """
-    set_matplotlib_formats(formats)
+    set_matplotlib_formats(choice("formats", formats, ("svg", "png")))
     plt.rcParams.update(
         {
             "figure.figsize": (6.4, 3.6),
@@ -93,12 +112,19 @@ def use_style(formats: str = "svg") -> None:
 
 def errorbars(ax, x, estimate, **style):
     """Draw an `Estimate` of (n,) values with bars of two standard errors."""
+    _drawable(ax, "errorbar")
+    _several(estimate)
+    x = shaped("x", x, np.shape(estimate.value))
     style = {"fmt": "o", "capsize": 2, "elinewidth": 1.2, "zorder": 3} | style
     return ax.errorbar(x, estimate.value, yerr=2 * np.asarray(estimate.standard_error), **style)
 
 
 def histogram(ax, edges, estimate, color=BLUE, **style):
     """Draw a measured density as steps with a band of two standard errors."""
+    _drawable(ax, "stairs")
+    _several(estimate)
+    edges = shaped("edges", edges, (len(estimate.value) + 1,))
+    _rgb(color)
     low, high = (estimate.value + s * 2 * estimate.standard_error for s in (-1, 1))
     ax.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.45, **style)
     ax.stairs(estimate.value, edges, color=color, linewidth=0.8)
@@ -106,6 +132,10 @@ def histogram(ax, edges, estimate, color=BLUE, **style):
 
 def label(ax, x, y, text, color, **style):
     """Name a curve where it runs, instead of in a legend; its colour is made legible."""
+    _drawable(ax, "annotate")
+    if not isinstance(text, str):
+        raise ValueError(f"text must be words, got {text!r}")
+    x, y = finite("x", x), finite("y", y)
     ax.annotate(text, (x, y), color=text_color(color), **({"fontsize": 10} | style))
 
 
@@ -115,10 +145,22 @@ def landscape(ax, loss, minimum, split, barrier, absorb):
     The points a < s < b < c, the curvatures H_a and H_b as dashed parabolas,
     the depth ΔL, and the flux J over the top.
     """
+    _drawable(ax, "annotate")
+    loss_of(loss, 1)
+    named = {"minimum": minimum, "split": split, "barrier": barrier, "absorb": absorb}
+    minimum, split, barrier, absorb = (finite(name, at) for name, at in named.items())
+    with np.errstate(all="ignore"):
+        depth = float(loss.value(barrier) - loss.value(minimum))
+    if not minimum < split < barrier < absorb or not 0 < depth < np.inf:
+        raise ValueError(
+            "minimum, split, barrier and absorb must increase, and the barrier be higher than "
+            f"the minimum, got {list(named.values())}"
+        )
     points = {"a": minimum, "s": split, "b": barrier, "c": absorb}
     width = barrier - minimum
     low, high = (float(loss.value(at)) for at in (minimum, barrier))
-    depth = high - low
+    if not absorb - minimum < 1e6 * width:
+        raise ValueError(f"absorb must be nearer to the barrier, got {absorb!r}")
     x = np.linspace(minimum - 0.75 * width, absorb + 0.12 * width, 300)
     y = loss.value(x)
     shown = (y < high + 0.45 * depth) & (y > low - 0.22 * depth)

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import sympy as sp
 
+from sgdnotes.checks import indices, numbers, points_of, taken
 from sgdnotes.compiled import compiled, refuse_uncomputable
-from sgdnotes.symbolic import as_real, derivatives, refuse_unknown, stable
+from sgdnotes.symbolic import as_real, as_symbols, derivatives, refuse_unknown, stable
 
 __all__ = ["DataLoss", "Loss"]
 
 _BLOCK = 2**21  # points times examples at once: 16 MB an array
 
 
-def _as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
-    one = isinstance(symbols, sp.Basic) or not isinstance(symbols, Iterable)
-    symbols = (symbols,) if one else tuple(symbols)
-    if not symbols or not all(isinstance(s, sp.Symbol) for s in symbols):
-        raise ValueError(f"{name} must be one SymPy symbol or several, got {symbols!r}")
-    if len(set(symbols)) != len(symbols):
-        raise ValueError(f"{name} names a symbol twice: {symbols!r}")
-    return symbols
+@lru_cache(maxsize=64)  # a process that is sent the same loss again compiles it once
+def _functions(expr, symbols, arguments):
+    """The value, the gradient and the Hessian, of arrays."""
+    real = as_real(arguments)
+    expression = stable(expr.xreplace(real))
+    gradient, hessian = derivatives(expression, [real.get(s, s) for s in symbols])
+    arguments = [real.get(s, s) for s in arguments]
+    functions = [compiled(arguments, part) for part in (expression, gradient, hessian)]
+    refuse_uncomputable(expr, functions, np.full((len(arguments), 2), [0.3, 0.7]))
+    return functions
 
 
 class _Symbolic:
@@ -38,26 +40,13 @@ class _Symbolic:
         return len(self.symbols)
 
     def _make_callable(self, arguments) -> None:
-        real = as_real(arguments)
-        expression = stable(self.expr.xreplace(real))
-        gradient, hessian = derivatives(expression, [real.get(s, s) for s in self.symbols])
-        arguments = [real.get(s, s) for s in arguments]
-        functions = [self._value, self._gradient, self._hessian] = [
-            compiled(arguments, part) for part in (expression, gradient, hessian)
-        ]
-        refuse_uncomputable(self.expr, functions, np.full((len(arguments), 2), [0.3, 0.7]))
+        functions = _functions(self.expr, self.symbols, tuple(arguments))
+        self._value, self._gradient, self._hessian = functions
 
     def _columns(self, x) -> list[np.ndarray]:
-        if np.iscomplexobj(x):
-            raise ValueError(f"x must be real, got {x!r}")
-        x = np.asarray(x, dtype=float)
+        x = points_of("x", x, self.dimension)
         if self.dimension == 1:
             return [x]
-        if x.ndim == 0 or x.shape[-1] != self.dimension:
-            raise ValueError(
-                f"x must have {self.dimension} entries along its last axis "
-                f"({', '.join(map(str, self.symbols))}), got shape {x.shape}"
-            )
         return [x[..., i] for i in range(self.dimension)]
 
     def _stack(self, values, shape, arguments=()) -> np.ndarray:
@@ -100,7 +89,7 @@ class Loss(_Symbolic):
     """
 
     def __init__(self, expr, symbols):
-        self.symbols = _as_symbols("symbols", symbols)
+        self.symbols = as_symbols("symbols", symbols)
         self.expr = refuse_unknown(expr, self.symbols)
         self._make_callable(self.symbols)
 
@@ -150,13 +139,11 @@ class DataLoss(_Symbolic):
     """
 
     def __init__(self, expr, symbols, data_symbols, data):
-        self.symbols = _as_symbols("symbols", symbols)
-        self.data_symbols = _as_symbols("data_symbols", data_symbols)
+        self.symbols = as_symbols("symbols", symbols)
+        self.data_symbols = as_symbols("data_symbols", data_symbols)
         everything = (*self.symbols, *self.data_symbols)
         self.expr = refuse_unknown(expr, everything)
-        if np.iscomplexobj(data):
-            raise ValueError("data must be real, got complex numbers")
-        data = np.array(data, dtype=float)
+        data = numbers("data", data)
         data = data[:, None] if data.ndim == 1 else data
         if data.ndim != 2 or data.shape[1] != len(self.data_symbols) or not len(data):
             raise ValueError(
@@ -181,10 +168,10 @@ class DataLoss(_Symbolic):
 
     def part(self, index) -> DataLoss:
         """The same loss over the examples `index` alone, an array of int."""
-        # Not copy.copy: it would pickle the loss, and compile it anew.
+        # Not copy.copy, which would check the data again.
         part = object.__new__(type(self))
         vars(part).update(vars(self))
-        part.data = self.data[index]
+        part.data = taken("index", self.data, indices("index", index, ()))
         return part
 
     def _arguments(self, x):
@@ -193,7 +180,7 @@ class DataLoss(_Symbolic):
 
     def _mean(self, function, axis: int, x) -> np.ndarray:
         """The mean over the examples; many points are taken in blocks, to save memory."""
-        x = np.asarray(x) if np.iscomplexobj(x) else np.asarray(x, dtype=float)
+        x = points_of("x", x, self.dimension)
         apart = 0 if self.dimension == 1 else 1
         shape = x.shape[: x.ndim - apart]
         blocks = -(-math.prod(shape) * self.examples // _BLOCK)
@@ -249,8 +236,8 @@ class DataLoss(_Symbolic):
         """
         columns = self._columns(x)
         # A row an example, a column a chain: sums over rows run along the memory.
-        index = np.asarray(index, dtype=np.intp).T
-        data = [column.take(index) for column in self.data.T]
+        index = indices("index", index, columns[0].shape).T
+        data = [taken("index", column, index) for column in self.data.T]
         values = self._gradient(*columns, *data)
         # What no example enters is its own mean.
         means = [v.mean(0) if np.ndim(v) == 2 else v for v in values]

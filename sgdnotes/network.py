@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgdnotes.checks import positive, whole
+from sgdnotes.checks import (
+    at_least,
+    flag,
+    generator,
+    indices,
+    numbers,
+    points_of,
+    positive,
+    shaped,
+    taken,
+    whole,
+)
 
 __all__ = ["Network", "digits"]
 
@@ -31,7 +42,7 @@ def digits(pooled: bool = False) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits  # slow to import, and only needed here
 
     pixels, labels = load_digits(return_X_y=True)
-    if pooled:
+    if flag("pooled", pooled):
         pixels = pixels.reshape(-1, 4, 2, 4, 2).mean((2, 4)).reshape(-1, 16)
     return pixels / 8.0 - 1.0, labels
 
@@ -68,10 +79,8 @@ class Network:
     """
 
     def __init__(self, inputs, labels, hidden: Sequence[int] = (32,), weight_decay: float = 0.0):
-        inputs = np.array(inputs, dtype=float)
-        labels = np.array(labels)
-        if inputs.ndim != 2 or not len(inputs) or not np.isfinite(inputs).all():
-            raise ValueError(f"inputs must be (n, k) and finite, got shape {inputs.shape}")
+        inputs = shaped("inputs", inputs, (None, None))
+        labels = np.array(labels if numbers("labels", labels).ndim else [])
         if labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu":
             raise ValueError(
                 f"labels must be ({len(inputs)},) integers, got {labels.dtype} {labels.shape}"
@@ -79,11 +88,12 @@ class Network:
         classes = np.unique(labels)
         if len(classes) < 2 or not np.array_equal(classes, np.arange(len(classes))):
             raise ValueError(f"labels must be 0 to C - 1, each at least once, got {classes}")
-        if not 0 <= weight_decay < np.inf:
-            raise ValueError(f"weight_decay must be finite and at least 0, got {weight_decay!r}")
         self.inputs, self.labels = inputs, labels
-        self.hidden = tuple(whole("hidden", h, 1) for h in hidden)
-        self.weight_decay = float(weight_decay)
+        hidden = numbers("hidden", hidden)
+        if hidden.ndim != 1:
+            raise ValueError(f"hidden must be a sequence of widths, got {hidden.tolist()}")
+        self.hidden = tuple(whole("hidden", h, 1, 10**6) for h in hidden)
+        self.weight_decay = at_least("weight_decay", weight_decay, 0)
         self.widths = (inputs.shape[1], *self.hidden, len(classes))
         self._targets = np.eye(len(classes))[labels]
 
@@ -102,24 +112,22 @@ class Network:
 
     def part(self, index) -> Network:
         """The same network over the examples `index` alone, an array of int."""
-        part = copy.copy(self)
-        part.inputs, part.labels = self.inputs[index], self.labels[index]
+        part, index = copy.copy(self), indices("index", index, ())
+        part.inputs, part.labels = taken("index", self.inputs, index), self.labels[index]
         part._targets = self._targets[index]
         return part
 
-    def start(self, chains: int, rng: np.random.Generator) -> np.ndarray:
+    def start(self, chains: int, rng: int | np.random.Generator) -> np.ndarray:
         """Random weights of variance 1/(inputs of the layer), biases 0: (chains, d)."""
-        chains = whole("chains", chains, 1)
+        chains, rng = whole("chains", chains, 1), generator("rng", rng)
         parts = []
         for k, h in zip(self.widths, self.widths[1:], strict=False):
             parts += [rng.standard_normal((chains, h * k)) / np.sqrt(k), np.zeros((chains, h))]
         return np.concatenate(parts, axis=1)
 
-    def _points(self, x):
+    def _points(self, x, name: str = "x"):
         """The points as rows (m, d), and the shape in which they came."""
-        x = np.asarray(x, dtype=float)
-        if x.ndim == 0 or x.shape[-1] != self.dimension:
-            raise ValueError(f"x must be (…, {self.dimension}), got shape {x.shape}")
+        x = points_of(name, x, self.dimension)
         return np.ascontiguousarray(x.reshape(-1, self.dimension)), x.shape[:-1]
 
     def _layers(self, rows):
@@ -187,9 +195,8 @@ class Network:
     def outputs(self, x, inputs=None) -> np.ndarray:
         """The network's C outputs before softmax, (…, n, C), on its own inputs or others."""
         rows, shape = self._points(x)
-        inputs = self.inputs if inputs is None else np.asarray(inputs, dtype=float)
-        if inputs.ndim != 2 or inputs.shape[1] != self.widths[0]:
-            raise ValueError(f"inputs must be (n, {self.widths[0]}), got shape {inputs.shape}")
+        given = self.inputs if inputs is None else inputs
+        inputs = shaped("inputs", given, (None, self.widths[0]))
         found = self._few(rows, lambda some: self._outputs(some, inputs))
         return found.reshape(*shape, *found.shape[1:])
 
@@ -228,8 +235,9 @@ class Network:
         (chains, d) array
         """
         rows, _ = self._points(x)
-        index = np.ascontiguousarray(index)
-        return self._mean_gradient(rows, self.inputs.take(index, 0), self._targets.take(index, 0))
+        index = np.ascontiguousarray(indices("index", index, (len(rows),)))
+        drawn = (taken("index", some, index) for some in (self.inputs, self._targets))
+        return self._mean_gradient(rows, *drawn)
 
     def example_gradients(self, x) -> np.ndarray:
         """Every example's gradient g_i, decay included: (…, d) in, (…, n, d) out."""
@@ -288,9 +296,11 @@ class Network:
         -------
         array of the shape of `directions`
         """
-        positive("step", step)
-        (row,), _ = self._points(x)
-        along, shape = self._points(directions)
+        step = positive("step", step)
+        if not 1e-30 < step < 1e30:
+            raise ValueError(f"step must be between 1e-30 and 1e30, got {step!r}")
+        row = shaped("x", x, (self.dimension,))
+        along, shape = self._points(directions, "directions")
         length = np.linalg.norm(along, axis=1, keepdims=True)
         unit = along / np.where(length > 0, length, 1.0) * step
         difference = self.gradient(row + unit) - self.gradient(row - unit)
@@ -305,5 +315,6 @@ class Network:
         """The share of examples whose largest output is their label: (…, d) in, (…,) out."""
         if (inputs is None) != (labels is None):
             raise ValueError("inputs and labels must be given together, or neither")
-        labels = self.labels if labels is None else np.asarray(labels)
-        return (self.outputs(x, inputs).argmax(-1) == labels).mean(-1)
+        outputs = self.outputs(x, inputs)
+        labels = self.labels if labels is None else shaped("labels", labels, outputs.shape[-2:-1])
+        return (outputs.argmax(-1) == labels).mean(-1)

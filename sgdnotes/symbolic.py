@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import sympy as sp
@@ -13,6 +13,7 @@ __all__ = [
     "LogSumExp",
     "Share",
     "as_real",
+    "as_symbols",
     "derivatives",
     "refuse_unknown",
     "stable",
@@ -21,12 +22,24 @@ __all__ = [
 # What is refused.
 
 
+def as_symbols(name: str, symbols) -> tuple[sp.Symbol, ...]:
+    """The symbols as a tuple, or ValueError unless they are some, and all different."""
+    one = isinstance(symbols, sp.Basic) or not isinstance(symbols, Iterable)
+    symbols = (symbols,) if one else tuple(symbols)
+    if not symbols or not all(isinstance(s, sp.Symbol) for s in symbols):
+        raise ValueError(f"{name} must be one SymPy symbol or several, got {symbols!r}")
+    if len(set(symbols)) != len(symbols):
+        raise ValueError(f"{name} names a symbol twice: {symbols!r}")
+    return symbols
+
+
 def refuse_unknown(expr, symbols: Sequence[sp.Symbol]) -> sp.Expr:
     """`expr` as SymPy has it, or ValueError unless it is real and of `symbols` alone."""
     number = isinstance(expr, int | float | np.number) and not isinstance(expr, bool)
     sympified = sp.sympify(expr) if number else expr
     if not isinstance(sympified, sp.Expr) or sympified.has(sp.nan, sp.zoo) or sympified.is_infinite:
         raise ValueError(f"expr must be a SymPy expression, got {expr!r}")
+    symbols = as_symbols("symbols", symbols)
     everything = {*symbols, *sympified.free_symbols}
     names = [s.name for s in everything]
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -127,6 +140,8 @@ def _log_of(positive):
 
 def stable(expression):
     """The same expression, with log Σ c·eᶻ, log cosh z and powers of them kept from overflow."""
+    if not isinstance(expression, sp.Basic):
+        raise ValueError(f"expression must be one of SymPy's, got {expression!r}")
     if not expression.args:
         return expression
     parts = [stable(part) for part in expression.args]
@@ -144,7 +159,8 @@ def stable(expression):
 
 def as_real(symbols: Sequence[sp.Symbol]) -> dict[sp.Symbol, sp.Symbol]:
     """For each symbol that SymPy takes for complex one of the same name that is real."""
-    return {s: sp.Symbol(s.name, real=True) for s in symbols if not s.is_extended_real}
+    some = as_symbols("symbols", symbols)
+    return {s: sp.Symbol(s.name, real=True) for s in some if not s.is_extended_real}
 
 
 # Derivatives.
@@ -173,7 +189,9 @@ def _kinks(expression):
 
 def derivatives(expression, symbols):
     """The gradient, and the rows of the Hessian, of an expression made stable."""
-    kinks = _kinks(expression)
+    if not isinstance(expression, sp.Expr):
+        raise ValueError(f"expression must be one of SymPy's, got {expression!r}")
+    symbols, kinks = as_symbols("symbols", symbols), _kinks(expression)
 
     def flat(derivative):
         return derivative.replace(
@@ -185,5 +203,7 @@ def derivatives(expression, symbols):
     hessian = [[flat(_smooth_part(g.diff(s))) for s in symbols] for g in gradient]
     gradient = [flat(g) for g in gradient]
     if any(part.has(sp.Derivative, sp.Subs) for row in (gradient, *hessian) for part in row):
-        raise ValueError(f"expr must have derivatives that SymPy knows, got {expression}")
+        raise ValueError(
+            f"expr must have derivatives that SymPy knows, got the expression {expression}"
+        )
     return gradient, hessian

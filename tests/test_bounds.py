@@ -6,7 +6,7 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.linalg import eigh_tridiagonal
 
-from sgdnotes.losses import Loss
+from sgdnotes.losses import DataLoss, Loss
 from sgdnotes.theory import (
     escape_rate,
     gibbs_density,
@@ -287,3 +287,18 @@ def test_bounds_hold_all_values_and_tend_to_them(expr):
 
 def test_what_has_no_bounds_is_not_bounded():
     assert bounds(Loss(sp.besselj(0, x), x), np.array([0.0]), np.array([1.0])) is None
+
+
+def test_a_narrow_pit_is_found_in_a_formula_and_missed_where_only_values_are_known():
+    u = sp.Symbol("u", real=True)
+    well = (x**2 - 1) ** 2 / 4
+    pitted = well - 3 * sp.exp(-((x + sp.Rational(123, 100)) ** 2) * 10**8)
+    smooth, formula, data = Loss(well, x), Loss(pitted, x), DataLoss(pitted * u, x, u, [1.0, 1.0])
+    # The pit weighs seven times as much as the rest of the well.
+    near, everywhere = np.linspace(-1.231, -1.229, 20_001), np.linspace(-4, 0, 20_001)
+    more = np.exp(-4 * formula.value(near)) - np.exp(-4 * smooth.value(near))
+    rest = np.trapezoid(np.exp(-4 * smooth.value(everywhere)), everywhere)
+    assert np.trapezoid(more, near) / rest == pytest.approx(6.7, abs=0.1)
+    rate = escape_rate(smooth, 0.0, 0.25)
+    assert rate / escape_rate(formula, 0.0, 0.25) > 6
+    assert escape_rate(data, 0.0, 0.25) == pytest.approx(rate, rel=1e-6)

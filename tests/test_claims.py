@@ -354,3 +354,13 @@ def test_exact_refuses_what_agrees_in_numbers_but_does_not_simplify_to_zero():
     # 10^-40 is nothing in the digits that are compared, and is not zero.
     with pytest.raises(ClaimFailed, match="simplifies to"):
         claim("S0.21").exact(x + sp.Rational(1, 10**40), x)
+
+
+def test_what_is_no_estimate_is_refused_by_name():
+    with pytest.raises(ValueError, match="estimate must be an Estimate"):
+        claim("S1.1", "a value is as expected").measured(1.0, 1.0)
+
+
+def test_text_is_no_side_of_a_claim_and_is_not_evaluated():
+    with pytest.raises(ValueError, match="lhs must be a SymPy expression"):
+        claim("S1.1", "two sides are equal").exact("__import__('os').getpid()", 1)

@@ -661,3 +661,42 @@ def test_a_slope_or_a_stack_of_what_is_no_estimate_is_refused_by_name():
         estimate.slope([1.0, 2.0, np.nan], estimate.Estimate(np.ones(3), np.ones(3)))
     with refused("estimates", "Estimates"):
         estimate.stack([1.0, 2.0])
+
+
+# What would take for ever, and what had poor words.
+
+
+@pytest.mark.parametrize("batch_size", [2**16 + 1, 2**50])
+def test_a_batch_that_would_take_for_ever_is_refused_by_name(batch_size):
+    with refused("batch_size", batch_size):
+        run(dynamics=SGD(0.1, batch_size=batch_size), noise=Uniform(1.0))
+    with refused("batch_size", batch_size):
+        one_by_one = RMSProp(0.1, batch_size=batch_size, per_example=True)
+        run(dynamics=one_by_one, loss=MEAN_SQUARE, noise=MiniBatch())
+
+
+def test_a_batch_too_large_for_the_memory_is_refused_by_name():
+    with refused("batch_size", 2**50):
+        run(dynamics=SGD(0.1, batch_size=2**50), loss=MEAN_SQUARE, noise=MiniBatch())
+
+
+def test_a_count_that_no_float_can_hold_is_refused_by_name():
+    with refused("batch_size", "at most", 2**70):
+        SGD(0.1, batch_size=2**70)
+    with refused("steps", "at most", 2**70):
+        run(steps=2**70)
+
+
+def test_a_function_of_a_density_must_be_finite_where_the_density_is_not_zero():
+    density = gibbs_density(PARABOLA, 1.0)
+    for function in (lambda p: np.full_like(p, np.nan), lambda p: 1j * p, lambda p: p[:3]):
+        with refused("function", ""):
+            density.expectation(function)
+    below = density.expectation(lambda p: np.where(np.abs(p) < 1e9, p**2, np.inf))
+    assert below == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("edges", [[], [0.0], [0.0, np.nan, 1.0]])
+def test_no_bins_are_refused_by_name(edges):
+    with refused("edges", "increase"):
+        gibbs_density(PARABOLA, 1.0).bin_averages(edges)

@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sgdnotes import losses
 from sgdnotes.losses import DataLoss, Loss
 
 x, y, u, v = sp.symbols("x y u v", real=True)
@@ -271,9 +272,9 @@ def test_what_cannot_be_computed_is_refused_by_name_when_it_is_written(expr, sho
 
 def test_complex_numbers_are_no_points_and_no_data():
     for bad in (1j, np.array([1.0 + 0j])):
-        with pytest.raises(ValueError, match="x must be real"):
+        with pytest.raises(ValueError, match="x must be made of real"):
             Loss(x**2, x).gradient(bad)
-    with pytest.raises(ValueError, match="data must be real"):
+    with pytest.raises(ValueError, match="data must be made of real"):
         DataLoss(x * u, x, u, [1j])
 
 
@@ -297,3 +298,11 @@ def test_a_mean_over_many_points_taken_in_blocks_has_the_same_bits(monkeypatch):
     got = [f(PLANE) for f in (loss.value, loss.gradient, loss.hessian)] + [line.gradient(POINTS)]
     for a, b in zip(want, got, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_loss_that_was_sent_is_compiled_once_however_often_it_comes(monkeypatch):
+    sent = pickle.dumps(DataLoss((x - u) ** 4, x, u, [1.0, 2.0]))
+    first = pickle.loads(sent)
+    monkeypatch.setattr(losses, "compiled", None)
+    again = pickle.loads(sent)
+    assert again.gradient(0.5) == first.gradient(0.5) == np.mean([4 * -(0.5**3), 4 * -(1.5**3)])

@@ -117,8 +117,8 @@ def test_inertia_has_the_limits_that_kramers_found():
         ((0, 0), (0, 0), "minimum must have 0 negative"),
         ((-1, 0), (0.2, 0), "saddle must be a critical point"),
         ((-0.9, 0), (0, 0), "minimum must be a critical point"),
-        ((-1,), (0, 0), "minimum must be one finite point"),
-        ((-1, 0), (0, np.nan), "saddle must be one finite point"),
+        ((-1,), (0, 0), "minimum must be finite and of shape"),
+        ((-1, 0), (0, np.nan), "saddle must be finite and of shape"),
     ],
 )
 def test_what_is_no_minimum_or_no_saddle_is_refused(a, b, message):
@@ -258,7 +258,7 @@ def test_a_first_guess_may_be_given_and_must_fit():
         (((0, 0), (-1, -0.5), np.eye(2)), "start must be a minimum"),
         (((-1, -0.5), (0, 0), -np.eye(2)), "diffusion must be positive definite"),
         (((-1, -0.5), (0, 0), np.eye(3)), "diffusion must be"),
-        (((-1, -0.5), (0,), np.eye(2)), "end must be one finite point"),
+        (((-1, -0.5), (0,), np.eye(2)), "end must be finite and of shape"),
         (((-1, -0.5), (0, 0), np.eye(2), 3), "points must be"),
         (((-1, -0.5), (0, 0), np.eye(2), 9, [(0, 0), (1, 1)]), "path must be"),
     ]:

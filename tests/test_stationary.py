@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.integrate import quad
-from scipy.special import iv
+from scipy.special import iv, ndtr
 from scipy.stats import multivariate_normal, norm
 
 from sgdnotes.losses import DataLoss, Loss
@@ -410,3 +410,17 @@ def test_a_density_survives_pickling():
 def test_a_density_has_one_dimension_or_two():
     with pytest.raises(ValueError, match="dimension"):
         Density(lambda p: -(p**2), 3)
+
+
+def test_a_disk_with_a_hard_wall_has_its_volume():
+    radius, inside = sp.Rational(3, 2), x**2 + y**2
+    disk = Loss(sp.Piecewise((sp.oo, inside > radius**2), (inside / 2, True)), (x, y))
+    exact = 2 * np.pi * (1 - np.exp(-9 / 8))
+    assert gibbs_density(disk, 1.0).normalisation == pytest.approx(exact, rel=2e-6)
+
+
+def test_a_step_along_a_slanting_line_is_met():
+    step = Loss((x**2 + y**2) / 2 + 3 * sp.Heaviside(x + y - sp.Rational(3, 10)), (x, y))
+    below = ndtr(0.3 / np.sqrt(2))
+    exact = 2 * np.pi * (below + np.exp(-3) * (1 - below))
+    assert gibbs_density(step, 1.0).normalisation == pytest.approx(exact, rel=2e-6)

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import positive, real
+from sgdnotes.checks import at_least, flag, positive
+from sgdnotes.experiment.noise import ONE_BY_ONE
 from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 
 __all__ = ["Adam", "RMSProp"]
-
-
-def _at_least(least: int, name: str, value) -> float:
-    number = real(name, value)
-    if not least <= number < np.inf:
-        raise ValueError(f"{name} must be finite and at least {least}, got {value!r}")
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +55,14 @@ class RMSProp:
     power: float = 0.5
 
     def __post_init__(self):
-        positive("power", self.power)
+        flag("epsilon_inside", self.epsilon_inside)
+        flag("per_example", self.per_example)
         for name, own in (
             ("learning_rate", rate_of(self.learning_rate, axes=1)),
-            ("window", _at_least(1, "window", self.window)),
-            ("epsilon", _at_least(0, "epsilon", self.epsilon)),
+            ("window", at_least("window", self.window, 1)),
+            ("epsilon", at_least("epsilon", self.epsilon, 0)),
             ("batch_size", batch_of(self.batch_size)),
-            ("power", real("power", self.power)),
+            ("power", positive("power", self.power)),
         ):
             object.__setattr__(self, name, own)
 
@@ -91,6 +86,11 @@ class RMSProp:
             return g, g**2
         if not getattr(noise, "replace", True):
             raise ValueError("per_example needs a noise that draws with replacement")
+        if self.batch_size > ONE_BY_ONE:
+            raise ValueError(
+                f"batch_size must be at most {ONE_BY_ONE} with per_example, which takes gradients "
+                f"one by one, got {self.batch_size}"
+            )
         each = np.array([noise.gradient(loss, x, rng, 1) for _ in range(self.batch_size)])
         return each.mean(0), (each**2).mean(0)
 
@@ -131,11 +131,12 @@ class Adam:
     simplified: bool = False
 
     def __post_init__(self):
+        flag("simplified", self.simplified)
         for name, own in (
             ("learning_rate", rate_of(self.learning_rate, axes=1)),
-            ("gradient_window", _at_least(1, "gradient_window", self.gradient_window)),
-            ("square_window", _at_least(1, "square_window", self.square_window)),
-            ("epsilon", _at_least(0, "epsilon", self.epsilon)),
+            ("gradient_window", at_least("gradient_window", self.gradient_window, 1)),
+            ("square_window", at_least("square_window", self.square_window, 1)),
+            ("epsilon", at_least("epsilon", self.epsilon, 0)),
             ("batch_size", batch_of(self.batch_size)),
         ):
             object.__setattr__(self, name, own)

@@ -9,11 +9,11 @@ from math import comb
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from sgdnotes.checks import whole
+from sgdnotes.checks import generator, loss_of, positive, shaped, whole
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.dynamics import SGD
 from sgdnotes.experiment.estimate import Estimate
-from sgdnotes.experiment.noise import MiniBatch
+from sgdnotes.experiment.noise import ONE_BY_ONE, MiniBatch
 from sgdnotes.experiment.simulate import simulate
 
 __all__ = ["current", "noise_kurtosis", "noise_matrix", "top_curvatures"]
@@ -35,13 +35,21 @@ def top_curvatures(loss, x, count: int) -> tuple[np.ndarray, np.ndarray]:
     values : (count,) array, falling
     vectors : (d, count) array, orthonormal columns
     """
-    d = loss.dimension
-    if not 1 <= whole("count", count, 1) < d:
+    d = loss_of(loss, knows=["hessian_product"]).dimension
+    x, count = shaped("x", x, (d,)), whole("count", count, 1)
+    if not count < d:
         raise ValueError(f"count must be below the dimension {d}, got {count}")
     product = LinearOperator((d, d), matvec=lambda v: loss.hessian_product(x, v.ravel()))
     begin = np.random.default_rng(0).standard_normal(d)
     values, vectors = eigsh(product, count, which="LA", v0=begin, tol=1e-7)
     return values[::-1].copy(), vectors[:, ::-1].copy()
+
+
+def _along(loss, x, vectors) -> np.ndarray:
+    """How far each example's gradient at `x` is from the mean, along the vectors: (n, k)."""
+    d = loss_of(loss, knows=["example_gradients"]).dimension
+    along = loss.example_gradients(shaped("x", x, (d,))) @ shaped("vectors", vectors, (d, None))
+    return along - along.mean(0)
 
 
 def noise_matrix(loss, x, vectors) -> np.ndarray:
@@ -54,8 +62,7 @@ def noise_matrix(loss, x, vectors) -> np.ndarray:
     vectors : (d, k) array
         The columns of V.
     """
-    along = loss.example_gradients(x) @ np.asarray(vectors)
-    along -= along.mean(0)
+    along = _along(loss, x, vectors)
     return along.T @ along / len(along)
 
 
@@ -97,14 +104,13 @@ def noise_kurtosis(
     is; this b makes its variance the least, m₈ − m₄² − b²(m₄ − 1): a quarter of that of u⁴
     for a normal law.
     """
-    draws, rng = whole("draws", draws, 100), np.random.default_rng(rng)
-    along = loss.example_gradients(x) @ np.asarray(vectors)
-    along -= along.mean(0)
-    along /= along.std(0)
+    draws, rng = whole("draws", draws, 100), generator("rng", rng)
+    along = _along(loss, x, vectors)
+    along = along / along.std(0)
     found = []
-    for batch_size in batch_sizes:
+    for batch_size in shaped("batch_sizes", batch_sizes, (None,)):
         sums = np.zeros((draws, along.shape[1]))
-        for _ in range(whole("batch_sizes", batch_size, 1)):
+        for _ in range(whole("batch_sizes", batch_size, 1, ONE_BY_ONE)):
             sums += along[rng.integers(len(along), size=draws)]
         square = sums**2 / batch_size
         m4, m6, m8 = _moments_of_a_mean(along, batch_size)[4::2]
@@ -162,8 +168,12 @@ def current(
         chains: "moved", with the step that the chain took, and "expected_move", with
         its mean −η∇L given Φ, which has less noise and the same expectation.
     """
-    vectors = np.asarray(vectors)
-    rng = np.random.default_rng(rng)
+    d = loss_of(loss).dimension
+    centre, vectors = shaped("centre", centre, (d,)), shaped("vectors", vectors, (d, None))
+    if vectors.shape[1] < 2:
+        raise ValueError(f"vectors must be two columns or more, got shape {vectors.shape}")
+    chains, rng = whole("chains", chains, 2), generator("rng", rng)
+    learning_rate = positive("learning_rate", learning_rate)
     pairs = list(combinations(range(vectors.shape[1]), 2))
     dynamics = SGD(learning_rate, batch_size=batch_size)
     first, second = np.array(pairs).T

@@ -82,8 +82,8 @@ def _analysed(series) -> tuple[Estimate, float, float, int]:
     series = np.asarray(real("series", series, axes=2))
     if series.ndim == 0 or len(series) < 2 or not series.size:
         raise ValueError(f"series must be (n,) or (n, chains), got shape {series.shape}")
-    if not np.isfinite(series).all():
-        raise ValueError("series must be finite, got nan or inf")
+    if not (np.abs(series) < 1e150).all():  # beyond, squares overflow
+        raise ValueError("series must be finite and below 1e150, got nan, inf or more")
     chains = series.reshape(len(series), -1)
     n, mean = chains.size, float(chains.mean())
     covariance = _autocovariance(chains - mean)
@@ -92,7 +92,8 @@ def _analysed(series) -> tuple[Estimate, float, float, int]:
     correlation = covariance / covariance[0]
     # Two lags at a time: those of a chain that alternates add up to little, and slowly.
     pairs = correlation[: len(correlation) // 2 * 2].reshape(-1, 2).sum(axis=1)
-    memory = 2 * (2 * np.cumsum(pairs / pairs[0]) - 1)  # in steps
+    first = pairs[0] if pairs[0] > 0 else np.inf
+    memory = 2 * (2 * np.cumsum(pairs / first) - 1)  # in steps
     beyond = 2 * np.arange(len(pairs)) >= _WINDOW * memory
     window = 2 * int(np.argmax(beyond)) + 1
     if not beyond.any() or pairs[0] <= 0 or n < _LENGTH * max(memory[window // 2], 1):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import fraction, real
+from sgdnotes.checks import at_least, flag, fraction, real
 from sgdnotes.experiment.noise import drift_of, thermal_kick
 from sgdnotes.experiment.rate import keep, rate_at, rate_of
 
@@ -122,12 +122,10 @@ class TorchSGD:
         fraction("momentum", self.momentum)
         fraction("dampening", self.dampening)
         numbers = {
-            name: real(name, getattr(self, name))
+            name: at_least(name, getattr(self, name), 0)
             for name in ("momentum", "dampening", "weight_decay")
         }
-        if not 0 <= numbers["weight_decay"] < np.inf:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
-        if self.nesterov and (not self.momentum or self.dampening):
+        if flag("nesterov", self.nesterov) and (not self.momentum or self.dampening):
             raise ValueError(
                 "nesterov must come with momentum and without dampening, got "
                 f"momentum={self.momentum}, dampening={self.dampening}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sgdnotes.checks import choice, flag
 from sgdnotes.experiment.noise import batch_gradients, examples_of
 
 __all__ = ["Epochs"]
@@ -52,8 +53,8 @@ class Epochs:
     drop_last: bool = False
 
     def __post_init__(self):
-        if self.order not in _ORDERS:
-            raise ValueError(f"order must be one of {_ORDERS}, got {self.order!r}")
+        choice("order", self.order, _ORDERS)
+        flag("drop_last", self.drop_last)
 
     def for_chains(self, loss, chains: int) -> _Pass:
         """The same law for the chains of one block: it remembers where they are."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from sgdnotes.checks import positive, real, whole
+from sgdnotes.checks import duration, function, numbers, real, whole
 from sgdnotes.experiment.measurement import Estimate, UpperBound
 
 __all__ = [
@@ -22,13 +22,18 @@ __all__ = [
     "variance",
 ]
 
+_LARGEST = 1e70
+
 
 def _samples(samples, least: int, name: str = "samples") -> np.ndarray:
     array = np.asarray(real(name, samples, axes=np.inf))
-    if array.ndim == 0 or len(array) < least:
+    if array.ndim == 0 or len(array) < least or not array.size:
         raise ValueError(
             f"{name} must hold at least {least} independent values, got shape {array.shape}"
         )
+    # Beyond, squares of squares overflow.
+    if not (np.abs(array) < _LARGEST).all():
+        raise ValueError(f"{name} must be finite and below {_LARGEST:g} in size, got {array}")
     return array
 
 
@@ -101,14 +106,23 @@ def jackknife(statistic: Callable, samples, groups: int = 50) -> Estimate:
     samples : (n, …) array, n ≥ groups
     groups : int
     """
-    groups = whole("groups", groups, 2)
+    groups, statistic = whole("groups", groups, 2), function("statistic", statistic)
     samples = _samples(samples, groups)
     parts = np.array_split(samples, groups)
-    left_out = np.array(
-        [statistic(np.concatenate(parts[:k] + parts[k + 1 :])) for k in range(groups)]
-    )
+
+    def told(some):
+        found = np.asarray(real("statistic", statistic(some), axes=np.inf))
+        if not np.isfinite(found).all():
+            raise ValueError(f"statistic must return finite numbers, got {found.tolist()}")
+        return found
+
+    left_out = [told(np.concatenate(parts[:k] + parts[k + 1 :])) for k in range(groups)]
+    whole_ = told(samples)
+    if any(one.shape != whole_.shape for one in left_out):
+        raise ValueError("statistic must return the same shape for any number of samples")
+    left_out = np.array(left_out)
     spread = ((left_out - left_out.mean(0)) ** 2).sum(0)
-    return _result(statistic(samples), np.sqrt((groups - 1) / groups * spread))
+    return _result(whole_, np.sqrt((groups - 1) / groups * spread))
 
 
 def density(samples, edges) -> Estimate:
@@ -127,9 +141,10 @@ def density(samples, edges) -> Estimate:
     samples = _samples(samples, 2)
     if samples.ndim != 1 or not np.isfinite(samples).all():
         raise ValueError(f"samples must be (n,) and finite, got shape {samples.shape}")
-    edges = np.asarray(edges, dtype=float)
-    if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
-        raise ValueError("edges must be a 1-D increasing array of at least 2 values")
+    edges = numbers("edges", edges)
+    rises = edges.ndim == 1 and len(edges) > 1 and (np.diff(edges) > 0).all()
+    if not rises or not np.isfinite(edges).all():
+        raise ValueError("edges must be a 1-D increasing array of at least 2 finite values")
     n = len(samples)
     counts, _ = np.histogram(samples, edges)
     share = counts / n
@@ -141,7 +156,7 @@ def density(samples, edges) -> Estimate:
 
 def stack(estimates: Iterable[Estimate]) -> Estimate:
     """Several estimates as one, along a new first axis."""
-    estimates = list(estimates)
+    estimates = list(estimates) if isinstance(estimates, Iterable) else [estimates]
     if not estimates or not all(isinstance(one, Estimate) for one in estimates):
         raise ValueError(f"estimates must hold Estimates, and at least one, got {estimates}")
     return Estimate(
@@ -214,6 +229,7 @@ def event_rate(
         If an argument is not as above, or no chain outlives the burn-in.
     """
     steps, burn_in = whole("steps", steps, 1), whole("burn_in", burn_in, 0)
+    numbers("exit_step", exit_step)
     exit_step = np.asarray(exit_step)
     if exit_step.ndim != 1 or not len(exit_step) or exit_step.dtype.kind not in "iu":
         raise ValueError(
@@ -225,8 +241,7 @@ def event_rate(
             f"exit_step must be -1 or from 1 to steps = {steps}, "
             f"got {exit_step.min()} to {exit_step.max()}"
         )
-    positive("time_step", time_step)
-    time_step, confidence = real("time_step", time_step), real("confidence", confidence)
+    time_step, confidence = duration("time_step", time_step), real("confidence", confidence)
     if not 0 <= burn_in < steps:
         raise ValueError(f"burn_in must be at least 0 and below steps = {steps}, got {burn_in!r}")
     if not 0 < confidence < 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import positive, real
+from sgdnotes.checks import finite, positive, real
 
 __all__ = ["Estimate", "UpperBound"]
 
@@ -76,6 +76,13 @@ class Estimate:
         expected = real("expected", expected, axes=np.inf)
         if not np.isfinite(expected).all():
             raise ValueError(f"expected must be finite, got {expected}")
+        try:
+            np.broadcast_shapes(np.shape(self.value), np.shape(expected), np.shape(bias))
+        except ValueError:
+            raise ValueError(
+                f"expected and bias must go with {np.shape(self.value)} values, got shapes "
+                f"{np.shape(expected)} and {np.shape(bias)}"
+            ) from None
         gap = self.value - np.asarray(expected)
         z = np.sign(gap) * np.maximum(np.abs(gap) - bias, 0.0) / self.standard_error
         return float(z) if z.ndim == 0 else z
@@ -86,8 +93,12 @@ class Estimate:
 
     def scaled(self, factor: float) -> Estimate:
         """The same measurement in other units."""
-        factor = real("factor", factor)
-        return Estimate(self.value * factor, self.standard_error * abs(factor))
+        factor = finite("factor", factor)
+        with np.errstate(over="ignore"):
+            value, error = self.value * factor, self.standard_error * abs(factor)
+        if not (np.all(error > 0) and np.isfinite(value).all() and np.isfinite(error).all()):
+            raise ValueError(f"factor must leave numbers that a float holds, got {factor!r}")
+        return Estimate(value, error)
 
 
 def _own(name: str, numbers) -> np.ndarray:
@@ -125,13 +136,15 @@ class UpperBound:
     confidence: float
 
     def __post_init__(self):
-        positive("value", self.value)
-        if not 0 < real("confidence", self.confidence) < 1:
+        value, confidence = positive("value", self.value), real("confidence", self.confidence)
+        if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {self.confidence!r}")
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "confidence", confidence)
 
     def excludes(self, expected) -> bool:
         """Whether a rate is too large to have stayed unseen."""
-        return real("expected", expected) > self.value
+        return finite("expected", expected) > self.value
 
     def z(self, expected, bias=0.0) -> float:
         """How surprising it is to see nothing where `expected` is the rate, as if in errors.
@@ -157,5 +170,7 @@ class UpperBound:
 
     def scaled(self, factor: float) -> UpperBound:
         """The same bound in other units."""
-        positive("factor", factor)
-        return UpperBound(self.value * float(factor), self.confidence)
+        value = self.value * positive("factor", factor)
+        if not 0 < value < np.inf:
+            raise ValueError(f"factor must leave a number that a float holds, got {factor!r}")
+        return UpperBound(value, self.confidence)

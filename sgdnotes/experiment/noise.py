@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import real, symmetric
+from sgdnotes.checks import at_least, flag, function, real, symmetric
 
 __all__ = [
+    "ONE_BY_ONE",
     "Gaussian",
     "MiniBatch",
     "StateDependent",
@@ -27,6 +28,8 @@ __all__ = [
 # What the eight bits of each octet say, heads as 1 and tails as −1.
 _EIGHT_COINS = 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1) - 1.0
 _CHUNK = 2**16  # examples drawn at a time
+_LARGEST = 2**24  # examples of a batch
+ONE_BY_ONE = 2**16  # numbers of a batch, where each takes a round of Python
 
 
 def standard_normal(x, rng):
@@ -153,13 +156,8 @@ class _Weak(_Additive):
     block = 2**16
 
     def __post_init__(self):
-        object.__setattr__(
-            self, "standard_deviation", real("standard_deviation", self.standard_deviation)
-        )
-        if not 0 <= self.standard_deviation < np.inf:
-            raise ValueError(
-                f"standard_deviation must be finite and at least 0, got {self.standard_deviation}"
-            )
+        spread = at_least("standard_deviation", self.standard_deviation, 0)
+        object.__setattr__(self, "standard_deviation", spread)
 
 
 class TwoPoint(_Weak):
@@ -196,11 +194,17 @@ class Uniform(_Weak):
     Raises
     ------
     ValueError
-        If `standard_deviation` is negative or not finite.
+        If `standard_deviation` is negative or not finite, or, in a run, B is
+        above 2¹⁶: one adds up B numbers.
     """
 
     def draw(self, x, rng, batch_size=1):
         """The noise of a batch at each point: an array shaped like `x`."""
+        if batch_size > ONE_BY_ONE:
+            raise ValueError(
+                f"batch_size must be at most {ONE_BY_ONE} for Uniform, which draws one by one, got "
+                f"{batch_size}; the mean of so many is Gaussian"
+            )
         total = rng.random(x.shape[::-1]).T
         for _ in range(batch_size - 1):
             total += rng.random(x.shape[::-1]).T
@@ -227,6 +231,9 @@ class StateDependent(_Additive):
     """
 
     variance: Callable
+
+    def __post_init__(self):
+        function("variance", self.variance)
 
     def draw(self, x, rng, batch_size=1):
         """The noise of a batch at each point: an array shaped like `x`."""
@@ -261,9 +268,14 @@ class MiniBatch:
 
     replace: bool = True
 
+    def __post_init__(self):
+        flag("replace", self.replace)
+
     def gradient(self, loss, x, rng, batch_size):
         """A batch gradient ĝ at each point: a new array shaped like `x`."""
         examples = examples_of(loss, self, None if self.replace else batch_size)
+        if batch_size > _LARGEST:
+            raise ValueError(f"batch_size must be at most {_LARGEST}, got {batch_size}")
         # Examples are drawn for `few` chains at a time: the fewer the calls, the less
         # threads wait for each other.
         few = max(1, _CHUNK // (batch_size if self.replace else examples))

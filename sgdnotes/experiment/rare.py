@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sgdnotes.checks import positive, whole
+from sgdnotes.checks import duration, finite, function, generator, numbers, shaped, whole
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.estimate import Estimate
+from sgdnotes.experiment.simulate import fit
 from sgdnotes.experiment.splitting import Splitting
 
 __all__ = ["RareEvents", "rare_event_rate"]
@@ -163,20 +164,27 @@ def rare_event_rate(
     """
     walkers, steps = whole("walkers", walkers, 10), whole("steps", steps, 1)
     burn_in, repetitions = whole("burn_in", burn_in, 1), whole("repetitions", repetitions, 2)
-    positive("time_step", time_step)
+    time_step, absorb = duration("time_step", time_step), finite("absorb", absorb)
+    fit(dynamics, loss, noise)
+    function("progress", progress)
+    start = shaped("start", start, (), *([(loss.dimension,)] if loss.dimension > 1 else []))
+    threads = whole("threads", os.cpu_count() or 1 if threads is None else threads, 1)
     if callable(getattr(dynamics, "learning_rate", None)):
         raise ValueError("dynamics must not change with time, got a schedule of learning rates")
     if hasattr(noise, "for_chains"):
         raise ValueError(f"noise must not remember its chains, or they cannot be copied: {noise!r}")
     parts = min(4, repetitions)
-    seeds = np.random.default_rng(rng).bit_generator.seed_seq.spawn(parts + 1)
+    seeds = generator("rng", rng).bit_generator.seed_seq.spawn(parts + 1)
     splits = [
         Splitting(dynamics, loss, noise, progress, np.random.Generator(np.random.SFC64(s)))
         for s in seeds
     ]
     if levels is None:
         levels = _pilot(splits[-1], start, 4 * walkers, burn_in, steps, absorb)
-    levels = np.array([*levels[:-1], absorb], dtype=float)
+    levels = numbers("levels", levels)
+    if levels.ndim != 1:
+        raise ValueError(f"levels must be a sequence of numbers, got shape {levels.shape}")
+    levels = np.array([*levels[:-1], absorb])
     if len(levels) < 2 or not (np.diff(levels) > 0).all():
         raise ValueError(f"levels must increase up to absorb, got {levels.tolist()}")
     shares = [len(s) for s in np.array_split(np.arange(repetitions), parts)]
@@ -184,7 +192,7 @@ def rare_event_rate(
     def one(split, groups):
         return _repetitions(split, start, walkers, groups, burn_in, steps, levels)
 
-    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         told = list(pool.map(one, splits, shares))
     found = np.concatenate([rate for rate, _, _ in told]) / time_step
     if not found.any():

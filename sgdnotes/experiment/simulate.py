@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from sgdnotes.checks import real, whole
+from sgdnotes.checks import function, generator, loss_of, real, whole
 from sgdnotes.experiment.block import Plan, run_block
 from sgdnotes.experiment.domain import Watch
 from sgdnotes.experiment.noise import draws_batches
 from sgdnotes.experiment.rate import shape_of_rate
 
-__all__ = ["Run", "simulate"]
+__all__ = ["Run", "fit", "simulate"]
 
 BLOCK = 2**13  # chains that share a stream; their arrays fit in cache
 
@@ -129,6 +129,11 @@ def simulate(
     if record_every is not None:
         record_every = whole("record_every", record_every, 1)
     threads = whole("threads", _cores() if threads is None else threads, 1)
+    for name, told in (("observe", observe), ("absorb", absorb)):
+        if told is not None:
+            function(name, told)
+    if executor is not None and not hasattr(executor, "submit"):
+        raise ValueError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
     if observe and burn_in + observe_every > steps:
         raise ValueError(
             f"steps must exceed burn_in + observe_every = {burn_in + observe_every} "
@@ -138,14 +143,11 @@ def simulate(
         raise ValueError(f"burn_in must come with observe, got burn_in={burn_in} without it")
     if absorb and (observe or record_every):
         raise ValueError("absorb cannot be combined with observe or record_every")
-    for name, function in (("observe", observe), ("absorb", absorb)):
-        if function is not None and not callable(function):
-            raise ValueError(f"{name} must be a function of the points, got {function!r}")
-    _fit(dynamics, loss, noise)
+    fit(dynamics, loss, noise)
 
     x = _starting_points(start, chains, loss.dimension)
     cuts = range(0, chains, block)
-    seeds = _seeds(rng, len(cuts))
+    seeds = generator("rng", rng).bit_generator.seed_seq.spawn(len(cuts))
     watch = Watch(dynamics, loss, noise, steps)
     plan = Plan(
         dynamics, loss, noise, steps, burn_in, observe, observe_every, record_every, absorb, watch
@@ -170,12 +172,11 @@ def simulate(
     )
 
 
-def _fit(dynamics, loss, noise) -> None:
+def fit(dynamics, loss, noise) -> None:
     """ValueError unless the three are what they are called, and go together."""
     if isinstance(dynamics, type) or not hasattr(dynamics, "step"):
         raise ValueError(f"dynamics must be one with its numbers, as SGD(0.1), got {dynamics!r}")
-    if not all(hasattr(loss, name) for name in ("value", "gradient", "dimension")):
-        raise ValueError(f"loss must be a Loss or a DataLoss, got {loss!r}")
+    loss_of(loss)
     law = any(hasattr(noise, name) for name in ("gradient", "for_chains"))
     if noise is not None and (isinstance(noise, type) or not law):
         raise ValueError(f"noise must be a law with its numbers, as Gaussian(1.0), got {noise!r}")
@@ -198,24 +199,12 @@ def _starting_points(start, chains: int, dimension: int) -> np.ndarray:
         raise ValueError("start must be finite, got nan or inf")
     try:
         return np.broadcast_to(start, shape).copy()
+    except MemoryError:
+        raise ValueError(f"chains must fit into memory, got {chains}") from None
     except ValueError:
         raise ValueError(
             f"start must be one point or one a chain, shape {shape}, got {start.shape}"
         ) from None
-
-
-def _seeds(rng, count: int) -> list[np.random.SeedSequence]:
-    """A seed for each of so many streams."""
-    if isinstance(rng, np.random.Generator):
-        parent = rng.bit_generator.seed_seq
-        if not hasattr(parent, "spawn"):
-            raise ValueError(f"rng must know its seed, as default_rng(1) does, got {rng!r}")
-        return parent.spawn(count)
-    if not isinstance(rng, int | np.integer) or rng < 0:
-        raise ValueError(
-            f"rng must be an int of at least 0 or a numpy.random.Generator, got {rng!r}"
-        )
-    return np.random.SeedSequence(rng).spawn(count)
 
 
 def _cores() -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdnotes.checks import fraction, positive, whole
+from sgdnotes.checks import fraction, generator, positive, shaped, whole
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.estimate import Estimate
+from sgdnotes.experiment.noise import ONE_BY_ONE
 
 __all__ = ["hill", "lyapunov_exponent"]
 
@@ -32,16 +33,14 @@ def hill(samples, top: int) -> Estimate:
     Look at several k: the estimate holds where it no longer drifts. On a
     normal law it drifts for ever.
     """
-    size = np.abs(np.asarray(samples, dtype=float))
-    if size.ndim != 1 or not np.isfinite(size).all():
-        raise ValueError(f"samples must be (n,) and finite, got shape {size.shape}")
+    size = np.abs(shaped("samples", samples, (None,)))
     top = whole("top", top, 2)
     if top >= len(size):
         raise ValueError(f"top must be below the number of samples, {len(size)}, got {top}")
     largest = np.sort(np.partition(size, len(size) - top - 1)[len(size) - top - 1 :])
     if not largest[0] > 0 or largest[0] == largest[-1]:
         raise ValueError("samples must have `top` + 1 different positive sizes at the top")
-    index = 1.0 / np.log(largest[1:] / largest[0]).mean()
+    index = 1.0 / (np.log(largest[1:]) - np.log(largest[0])).mean()
     return Estimate(float(index), float(index / np.sqrt(top)))
 
 
@@ -80,17 +79,19 @@ def lyapunov_exponent(
     Estimate
         The top Lyapunov exponent, per step (Furstenberg and Kesten, 1960).
     """
-    hessians = np.asarray(hessians, dtype=float)
+    hessians = shaped("hessians", hessians, (None,), (None, None, None))
     hessians = hessians.reshape(-1, 1, 1) if hessians.ndim == 1 else hessians
-    if hessians.ndim != 3 or hessians.shape[1] != hessians.shape[2] or not len(hessians):
+    if hessians.shape[1] != hessians.shape[2]:
         raise ValueError(f"hessians must be (n,) or (n, d, d), got shape {hessians.shape}")
-    if not np.isfinite(hessians).all():
-        raise ValueError("hessians must be finite, got nan or inf")
-    positive("learning_rate", learning_rate)
-    fraction("momentum", momentum)
-    batch_size, steps = whole("batch_size", batch_size, 1), whole("steps", steps, 1)
+    learning_rate, momentum = (
+        positive("learning_rate", learning_rate),
+        fraction("momentum", momentum),
+    )
+    if not np.abs(hessians).max() < 1e100 / learning_rate:
+        raise ValueError(f"hessians times learning_rate must be below 1e100, got {learning_rate!r}")
+    batch_size, steps = whole("batch_size", batch_size, 1, ONE_BY_ONE), whole("steps", steps, 1)
     chains, burn_in = whole("chains", chains, 2), whole("burn_in", burn_in, 0)
-    rng = np.random.default_rng(rng)
+    rng = generator("rng", rng)
     delta = rng.standard_normal((chains, hessians.shape[1]))
     velocity, grown = np.zeros_like(delta), np.zeros(chains)
     for t in range(burn_in + steps):

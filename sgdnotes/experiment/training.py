@@ -6,24 +6,35 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgdnotes.checks import positive, whole
+from sgdnotes.checks import loss_of, positive, shaped, whole
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.dynamics import SGD
 from sgdnotes.experiment.estimate import Estimate
 from sgdnotes.experiment.noise import Gaussian, MiniBatch
+from sgdnotes.experiment.rate import batch_of
 from sgdnotes.experiment.simulate import simulate
 
 __all__ = ["descend", "equal_time", "follow", "plateau", "staircase", "stationary_thermometer"]
 
+_LONGEST = 1e9  # steps
+_FAR = 1e15  # a chain that gets there has run away
 _BLOCK = 8  # chains that share a stream, if a quarter of them are not more
+
+
+def _points(loss, start, *knows: str) -> np.ndarray:
+    """The chains' starts (chains, d), if the loss is one that has these methods."""
+    return shaped("start", start, (None, loss_of(loss, knows=knows).dimension))
 
 
 def _go(dynamics, loss, start, steps, rng, noise=None, **told):
     noise = MiniBatch() if noise is None else noise
-    return simulate(
+    run = simulate(
         dynamics, loss, noise, start=start, chains=len(start), steps=steps, rng=rng,
         block=max(_BLOCK, len(start) // 4), **told,
     )  # fmt: skip
+    if not np.abs(run.samples).max() < _FAR:
+        raise ValueError("learning_rate must be smaller: chains run away beyond 1e15")
+    return run
 
 
 def descend(loss, start, learning_rate: float, steps: int) -> np.ndarray:
@@ -41,7 +52,8 @@ def descend(loss, start, learning_rate: float, steps: int) -> np.ndarray:
     (chains, d) array
     """
     still = Gaussian(0.0)
-    return _go(SGD(learning_rate), loss, np.asarray(start), steps, 0, noise=still).samples
+    learning_rate = positive("learning_rate", learning_rate)
+    return _go(SGD(learning_rate), loss, _points(loss, start), steps, 0, noise=still).samples
 
 
 def _squares(loss, x, batch_size):
@@ -81,6 +93,9 @@ def follow(
     E‖ĝ‖² = ‖g‖² + tr Σ/B is computed at each point from all examples, not drawn:
     that leaves the spread over Φ as the only one.
     """
+    start, every = _points(loss, start, "gradient_moments"), whole("every", every, 1)
+    learning_rate = positive("learning_rate", learning_rate)
+    batch_size = batch_of(batch_size)
     run = _go(
         SGD(learning_rate, batch_size=batch_size), loss, start, steps, rng, record_every=every
     )
@@ -97,6 +112,12 @@ def _ratio(top, bottom) -> Estimate:
     """Of two means over the same chains, the error by leaving each out."""
     both = np.stack([top, bottom], axis=1)
     return estimate.jackknife(lambda s: s[:, 0].mean() / s[:, 1].mean(), both, len(both))
+
+
+def _every(steps: int, burn_in: int, looks: int) -> int:
+    """Steps between two of so many looks after the burn-in."""
+    left = whole("steps", steps, 1) - whole("burn_in", burn_in, 0)
+    return max(1, left // whole("looks", looks, 1))
 
 
 def plateau(
@@ -117,7 +138,7 @@ def plateau(
     looks : int
         At the loss, evenly over what follows the burn-in.
     """
-    every = max(1, (whole("steps", steps, 1) - burn_in) // whole("looks", looks, 1))
+    start, every = _points(loss, start), _every(steps, burn_in, looks)
     run = _go(
         dynamics, loss, start, steps, rng, noise,
         burn_in=burn_in, observe=loss.value, observe_every=every,
@@ -139,7 +160,9 @@ def stationary_thermometer(
     dict of Estimates
         "left", "right", their "gap", and "ratio" left/right.
     """
-    every = max(1, (steps - burn_in) // looks)
+    start, every = _points(loss, start, "gradient_moments"), _every(steps, burn_in, looks)
+    learning_rate = positive("learning_rate", learning_rate)
+    batch_size = batch_of(batch_size)
 
     def sides(x):
         left, second, *_ = _squares(loss, x, batch_size)
@@ -180,11 +203,16 @@ def staircase(
         loss over its second half, above that which gradient descent finds from its
         end, and "quarter", ¼η tr Σ/B there, what a bowl would have: Estimates.
     """
-    x, now, clock, seen = np.asarray(start), 0.0, [], []
+    x, now, clock, seen = _points(loss, start, "gradient_moments"), 0.0, [], []
     tall, quarter = [], []
+    batch_size = batch_of(batch_size)
+    times, every = positive("times", times), whole("every", every, 4)
+    learning_rates = shaped("learning_rates", learning_rates, (None,))
+    positive("learning_rates", learning_rates, axes=1)
+    if not times / learning_rates.min() <= _LONGEST:
+        raise ValueError(f"times must be at most {_LONGEST:g} steps of each learning_rates")
     for rate in learning_rates:
-        positive("learning_rates", rate)
-        stride = max(1, round(times / rate / whole("every", every, 4)))
+        stride = max(1, round(times / rate / every))
         run = _go(
             SGD(rate, batch_size=batch_size), loss, x, stride * every, rng, record_every=stride
         )
@@ -192,7 +220,8 @@ def staircase(
         clock += list(now + rate * run.path_steps[1:])
         seen += [estimate.mean(row) for row in losses]
         now, x = clock[-1], run.samples
-        floor = loss.value(descend(loss, x, learning_rates[0], round(times / learning_rates[0])))
+        still = max(1, round(times / learning_rates[0]))
+        floor = loss.value(descend(loss, x, learning_rates[0], still))
         spreads = [loss.gradient_moments(p)[1] for p in run.path[every // 2 + 1 :: 4]]
         tall.append(estimate.mean(losses[every // 2 :].mean(0) - floor))
         quarter.append(estimate.mean(rate / (4 * batch_size) * np.mean(spreads, axis=0)))
@@ -222,15 +251,19 @@ def equal_time(
     -------
     Estimate of (pairs, times) arrays
     """
-    rows = []
+    rows, start = [], _points(loss, start)
+    pairs, times = shaped("pairs", pairs, (None, 2)), shaped("times", times, (None,))
+    positive("pairs", pairs, axes=2)
+    if not times.max() / pairs[:, 0].min() <= _LONGEST:
+        raise ValueError(f"times must be at most {_LONGEST:g} steps of each of pairs")
     for rate, batch_size in pairs:
-        x, before, row = np.asarray(start), 0, []
+        x, before, row = start, 0, []
         for time in times:
             steps = round(time / rate)
             if abs(steps * rate - time) > 1e-9 * time or steps <= before:
                 raise ValueError(
-                    f"times must be increasing multiples of each learning rate, got {times} "
-                    f"for {rate}"
+                    f"times must be increasing multiples of each learning rate, got "
+                    f"{times.tolist()} for {rate}"
                 )
             x = _go(SGD(rate, batch_size=batch_size), loss, x, steps - before, rng).samples
             before = steps

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from sgdnotes.checks import symmetric, whole
+from sgdnotes.checks import loss_of, shaped, symmetric, whole
 
 __all__ = ["minimum_action"]
 
+_MOST = 10_000  # points
 _ROUNDS = 12  # of descent at full length, with the points spread evenly again after each
 
 
@@ -55,25 +56,22 @@ def minimum_action(
     Freidlin and Wentzell (1984), chapter 4; the geometric action and its minimum:
     Heymann and Vanden-Eijnden (2008).
     """
-    d, points = loss.dimension, whole("points", points, 5)
+    d, points = loss_of(loss).dimension, whole("points", points, 5, _MOST)
     if d < 2:
         raise ValueError("loss must have 2 parameters or more; in one ψ is ∫L′/D")
-    ends = []
-    for name, at in (("start", start), ("end", end)):
-        at = np.asarray(at, dtype=float)
-        if at.shape != (d,) or not np.isfinite(at).all():
-            raise ValueError(f"{name} must be one finite point of {d} parameters, got {at!r}")
-        ends.append(at)
-    diffusion = np.asarray(diffusion, dtype=float)
-    if diffusion.shape != (d, d):
-        raise ValueError(f"diffusion must be {(d, d)}, got shape {diffusion.shape}")
+    ends = [shaped(name, at, (d,)) for name, at in (("start", start), ("end", end))]
+    diffusion = shaped("diffusion", diffusion, (d, d))
     symmetric("diffusion", diffusion)
     if np.linalg.eigvalsh(diffusion)[0] <= 0:
         raise ValueError("diffusion must be positive definite")
-    if np.linalg.eigvalsh(loss.hessian(ends[0]))[0] <= 0:
+    with np.errstate(all="ignore"):  # far out, where all overflow
+        bend, slope = loss.hessian(ends[0]), np.linalg.norm(loss.gradient(ends[0]))
+        softest = np.linalg.eigvalsh(bend)[0] if np.isfinite(bend).all() else np.nan
+        steep = 1e-4 * softest * np.linalg.norm(ends[1] - ends[0])
+    if not (softest > 0 and slope <= steep < np.inf):
         raise ValueError(f"start must be a minimum of the loss, got {ends[0].tolist()}")
-    path = np.stack(ends) if path is None else np.asarray(path, dtype=float)
-    if path.ndim != 2 or not np.allclose(path[[0, -1]], ends, atol=1e-8):
+    path = np.stack(ends) if path is None else shaped("path", path, (None, d))
+    if not np.allclose(path[[0, -1]], ends, atol=1e-8):
         raise ValueError("path must be (m, d) and lead from start to end")
     # In the coordinates Ψ = D^(−½)Φ the length is the usual one.
     root = np.linalg.cholesky(diffusion)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import lu_factor, lu_solve
 
-from sgdnotes.checks import finite, numbers, positive
+from sgdnotes.checks import finite, loss_of, numbers, positive
 
 __all__ = ["chain_escape_rate", "stationary_masses", "step_matrix"]
 
@@ -178,14 +178,16 @@ def chain_escape_rate(
     The step becomes a matrix K on Gauss-Legendre points. The largest
     eigenvalue of (1 − K)⁻¹ is the mean number of steps of a settled chain.
     """
-    if loss.dimension != 1:
-        raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
+    loss_of(loss, 1)
     learning_rate = positive("learning_rate", learning_rate)
     wall, absorb = finite("wall", wall), finite("absorb", absorb)
     if wall == absorb:
         raise ValueError(f"wall and absorb must be two finite points, got {wall!r}, {absorb!r}")
 
     kick = _kick(learning_rate, variance)
+    breaks = numbers("breaks", breaks)
+    if breaks.ndim != 1 or not np.isfinite(breaks).all():
+        raise ValueError(f"breaks must be a sequence of finite points, got {breaks.tolist()}")
     x, weights = _grid(min(absorb, wall), max(absorb, wall), breaks, kick)
     spread = kick(x)[:, None]
     gap = (x - (x - learning_rate * loss.gradient(x))[:, None]) / spread
@@ -222,11 +224,16 @@ def _kick(learning_rate: float, variance) -> Callable:
 
     def kick(at):
         values = numbers("variance", variance(at) if callable(variance) else variance)
-        values = np.broadcast_to(values, at.shape)
-        if not (values > 0).all():
-            worst = np.argmin(values)
+        if values.shape not in ((), at.shape):
             raise ValueError(
-                f"variance must be positive, got {values[worst]:.6g} at x = {at[worst]:.6g}"
+                f"variance must be one number, or one a point, {at.shape}, got shape {values.shape}"
+            )
+        values = np.broadcast_to(values, at.shape)
+        if not (values > 0).all() or not np.isfinite(values).all():
+            worst = np.argmin(np.where(np.isfinite(values), values, -np.inf))
+            raise ValueError(
+                f"variance must be positive and finite, got {values[worst]:.6g} "
+                f"at x = {at[worst]:.6g}"
             )
         return learning_rate * np.sqrt(values)
 
@@ -241,11 +248,12 @@ def _grid(low: float, high: float, breaks: Sequence[float], kick: Callable):
     gap = _SLOPE * (at[1] - at[0]) * np.arange(len(at))
     width = np.minimum.accumulate(width - gap) + gap
     width = (np.minimum.accumulate((width - gap[::-1])[::-1]) + gap)[::-1]
-    panels = cumulative_trapezoid(1 / width, at, initial=0)
-    if panels[-1] > _MOST:
+    with np.errstate(divide="ignore"):  # a width beyond rounding is none
+        panels = cumulative_trapezoid(1 / width, at, initial=0)
+    if not 0 <= panels[-1] <= _MOST:
         raise ValueError(
             f"variance must be larger, or wall nearer: kicks as small as "
-            f"{width.min() / _PANEL:.3g} ask for {panels[-1]:.0f} > {_MOST} panels"
+            f"{max(width.min(), 0) / _PANEL:.3g} ask for {panels[-1]:.0f} > {_MOST} panels"
         )
     edges = np.interp(np.linspace(0, panels[-1], int(panels[-1]) + 2), panels, at)
     edges = np.unique([low, high, *edges, *(b for b in breaks if low < b < high)])

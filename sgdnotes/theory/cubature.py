@@ -47,6 +47,8 @@ class Cells:
 
     def __init__(self, exponent: Callable, low, high, seen):
         self._exponent, self._d = exponent, low.shape[1]
+        if not (low < high).all():
+            raise ValueError("exponent must be wider at its highest than rounding")
         rule = legendre.leggauss(_NODES[self._d])
         self._nodes = np.array(list(itertools.product(rule[0], repeat=self._d)))
         self._weights = np.prod(list(itertools.product(rule[1] / 2, repeat=self._d)), axis=1)
@@ -75,7 +77,9 @@ class Cells:
             np.maximum.at(highest, home, seen_logs)
             unseen = (highest > logs.max(1) + 1) & (steps < 1)
             split = (error > _FINE[self._d] * masses.sum() / len(low)) | unseen
-            if not split.any() or logs.size + split.sum() * len(self._weights) > _MOST[self._d]:
+            if logs.size + split.sum() * len(self._weights) > _MOST[self._d]:
+                split = unseen  # a few, without which mass would be missing
+            if not split.any() or logs.size > 1.25 * _MOST[self._d]:
                 break
             axis = np.where(unseen[:, None], high - low, tails)[split].argmax(1)
             rows = np.flatnonzero(split)

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sgdnotes.checks import function as function_of
+from sgdnotes.checks import numbers, per_point, points_of, whole
 from sgdnotes.theory.cubature import Cells
-from sgdnotes.theory.search import boxes_of_mass, number
+from sgdnotes.theory.search import as_periods, boxes_of_mass, number
 
 __all__ = ["Density"]
 
@@ -48,10 +50,16 @@ class Density:
 
     Notes
     -----
-    Cells are halved until the density is a polynomial in each: to 10⁻¹¹ of Z
-    on a line, jumps and hard walls included, and to 10⁻⁷ in the plane. A jump
-    along a curve in the plane is met to about 10⁻⁴; what four million points
-    leave rougher than 10⁻³ is refused.
+    Cells are halved until the density is a polynomial in each, or there are
+    four million points. Their estimate of the error, the last terms of the
+    polynomials, is brought to 10⁻¹¹ of Z on a line, jumps and hard walls
+    included, and to 10⁻⁷ in the plane; where the points do not suffice for
+    that, as for a jump along a curve in the plane, up to 10⁻³ is accepted, and
+    more is refused. In the plane it is an estimate and no bound. A cell whose
+    corner alone is crossed by a narrow valley does not know of it: of
+    Rosenbrock's valley at T = 20 (Z = 2π), 1.4·10⁻⁶ is missed. Jumps, where
+    errors cancel, were met to 4·10⁻⁷: disks with a hard wall, a step along a
+    slanting line.
 
     The mass is looked for on a grid of step 2·10⁻⁴ near the origin in one
     dimension and 0.05 in two, growing in proportion to the distance, and from
@@ -61,11 +69,12 @@ class Density:
     """
 
     def __init__(self, exponent: Callable, dimension: int, period=None):
+        dimension = whole("dimension", dimension, 1)
         if dimension not in _CELLS:
             raise ValueError(f"dimension must be 1 or 2, got {dimension!r}")
-        self._exponent = exponent
+        self._exponent = function_of("exponent", exponent)
         self.dimension = dimension
-        boxes, seen = boxes_of_mass(exponent, dimension, period)
+        boxes, seen = boxes_of_mass(exponent, dimension, as_periods(period, dimension))
         corners = [_split(box, _CELLS[dimension]) for box in boxes]
         low, high = (np.concatenate(part) for part in zip(*corners, strict=True))
         cells = Cells(lambda x: number(exponent, x), low, high, seen)
@@ -79,17 +88,31 @@ class Density:
         self.support = list(zip(ends[..., 0].min(0), ends[..., 1].max(0), strict=True))
 
     def __call__(self, x) -> np.ndarray:
-        return np.exp(self._exponent(np.asarray(x, dtype=float)) - self.log_normalisation)
+        with np.errstate(over="ignore"):  # far out the loss overflows, and the density is 0
+            return np.exp(
+                self._exponent(points_of("x", x, self.dimension)) - self.log_normalisation
+            )
 
     def expectation(self, function: Callable) -> float:
         """∫ f p, for a function of points that returns one value a point."""
-        return float((self._mass * function(self._points)).sum())
+        values = per_point("function", function_of("function", function), self._points)
+        if values.shape != self._mass.shape:
+            raise ValueError(f"function must return one number a point, got shape {values.shape}")
+        values = np.where(self._mass > 0, values, 0.0)
+        if not np.isfinite(values).all():
+            at = self._points[np.argmin(np.isfinite(values))]
+            raise ValueError(f"function must be finite where the density is not 0, not so at {at}")
+        return float(self._mass @ values)
 
     def bin_averages(self, edges) -> np.ndarray:
         """The 1-D density averaged over each bin: what a histogram estimates."""
-        edges = np.asarray(edges, dtype=float)
-        if self.dimension != 1 or edges.ndim != 1 or not (np.diff(edges) > 0).all():
-            raise ValueError(f"edges must increase, in one dimension, got shape {edges.shape}")
+        edges = numbers("edges", edges)
+        rises = edges.ndim == 1 and len(edges) > 1 and (np.diff(edges) > 0).all()
+        if self.dimension != 1 or not rises or not np.isfinite(edges).all():
+            raise ValueError(
+                "edges must be two or more that increase, of a density in one dimension, got "
+                f"shape {edges.shape}"
+            )
         fine = np.unique(np.concatenate([edges, self._cuts]))
         fine = fine[(fine >= edges[0]) & (fine <= edges[-1])]
         half = np.diff(fine)[:, None] / 2

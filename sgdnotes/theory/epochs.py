@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
-from sgdnotes.checks import whole
+from sgdnotes.checks import choice, numbers, whole
 from sgdnotes.theory.stationary import sgd_covariance
 
 __all__ = ["epoch_covariance"]
 
 _ORDERS = ("reshuffled", "fixed")
+_MOST = 10**6  # batches of an epoch
 
 
 def epoch_covariance(
@@ -67,11 +68,14 @@ def epoch_covariance(
             f"examples must be a multiple of batch_size = {batch_size}, two batches or more, "
             f"got {examples}"
         )
-    if order not in _ORDERS:
-        raise ValueError(f"order must be one of {list(_ORDERS)}, got {order!r}")
+    if examples // batch_size > _MOST:
+        raise ValueError(f"examples must make at most {_MOST} batches, got {examples}")
+    choice("order", order, _ORDERS)
     # The same refusals as with replacement.
     sgd_covariance(hessian, noise_covariance, learning_rate, batch_size, momentum)
-    h, sigma = np.atleast_2d(hessian), np.atleast_2d(noise_covariance)
+    scalar = np.ndim(hessian) == 0
+    h, sigma = (np.atleast_2d(numbers("hessian", m)) for m in (hessian, noise_covariance))
+    learning_rate, momentum = float(learning_rate), float(momentum)
     d, steps, eye = len(h), examples // batch_size, np.eye(len(h))
     one = sigma / batch_size * (examples - batch_size) / (examples - 1)
     drift = learning_rate * h
@@ -91,8 +95,13 @@ def epoch_covariance(
         back = np.linalg.inv(np.eye(2 * d) - powers[-1])
         settled = np.broadcast_to(back @ spread @ back.T, (steps + 1, 2 * d, 2 * d))
     else:
+        if not np.abs(np.linalg.eigvals(powers[-1])).max() < 1 - 1e-10:
+            raise ValueError(
+                f"learning_rate must be larger, got {learning_rate!r}: what an epoch forgets is "
+                "hidden by rounding"
+            )
         begin = solve_discrete_lyapunov(powers[-1], spread)
         settled = np.stack([p @ begin @ p.T + s for p, s in zip(powers, spreads, strict=True)])
     found = settled[:, d:, d:]
     found = (found + found.swapaxes(1, 2)) / 2
-    return found[:, 0, 0] if np.ndim(hessian) == 0 else found
+    return found[:, 0, 0] if scalar else found

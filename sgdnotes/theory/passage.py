@@ -141,6 +141,8 @@ def _cells(energy, marks):
     """
     edges = np.concatenate([np.linspace(a, b, _CELLS + 1) for a, b in pairwise(marks)])
     reach = marks[-1] - marks[0]
+    if not min(b - a for a, b in pairwise(marks)) > 1e-250:
+        raise ValueError(f"absorb, start and reflect must lie further apart, got {list(marks)}")
     while True:
         edges = np.unique(edges)
         width, middles = np.diff(edges), (edges[:-1] + edges[1:]) / 2
@@ -157,8 +159,9 @@ def _cells(energy, marks):
         hidden = _hidden(energy, edges, lowest, highest) & (width > 1e-9 * reach)
         if not (steep | rough | hidden).any():
             return edges, inside
+        climb = (highest - lowest).sum() / _RISE  # as many cells will be needed
         jumps = width <= np.maximum(4 * np.spacing(np.abs(middles)), 1e-30 * reach)
-        if len(edges) > _MOST_CELLS or (steep & jumps).any():
+        if max(len(edges), climb) > _MOST_CELLS or (steep & jumps).any():
             raise ValueError("loss must be continuous, and temperature not so small")
         edges = np.append(edges, middles[steep | rough | hidden])
 

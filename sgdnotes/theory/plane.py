@@ -9,9 +9,12 @@ import numpy as np
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 
-from sgdnotes.checks import finite, per_point, whole
+from sgdnotes.checks import finite, function, loss_of, numbers, per_point, positive, shaped, whole
 
 __all__ = ["Plane"]
+
+_MOST = 2000  # cells along an axis
+_ROUNDS = 10_000  # of the iteration for the slowest mode
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +59,18 @@ class Plane:
     stirring: float = 0.0
 
     def __post_init__(self):
-        if self.loss.dimension != 2:
-            raise ValueError(f"loss must have 2 parameters, got {self.loss.dimension}")
-        heat = np.broadcast_to(np.asarray(self.temperature, dtype=float), (2,))
-        if not ((heat > 0).all() and np.isfinite(heat).all()):
-            raise ValueError(f"temperature must be positive, got {self.temperature!r}")
+        loss_of(self.loss, 2)
+        heat = shaped("temperature", positive("temperature", self.temperature, axes=1), (), (2,))
+        heat = np.broadcast_to(heat, (2,))
         if finite("stirring", self.stirring) and heat[0] != heat[1]:
             raise ValueError(f"stirring must be 0 with two temperatures, got {self.stirring!r}")
-        box = np.asarray(self.box, dtype=float)
-        if box.shape != (2, 2) or not np.isfinite(box).all() or not (box[:, 0] < box[:, 1]).all():
+        box = shaped("box", self.box, (2, 2))
+        if not (box[:, 0] < box[:, 1]).all():
             raise ValueError(f"box must be ((low, high), (low, high)), got {self.box!r}")
-        shape = tuple(whole("cells", n, 3) for n in np.broadcast_to(self.cells, (2,)))
+        cells = numbers("cells", self.cells)
+        if cells.shape not in ((), (2,)):
+            raise ValueError(f"cells must be one number or two, got {self.cells!r}")
+        shape = tuple(whole("cells", n, 3, _MOST) for n in np.broadcast_to(cells, (2,)))
         width = (box[:, 1] - box[:, 0]) / shape
         axes = [
             low + h * (np.arange(n) + 0.5) for (low, _), h, n in zip(box, width, shape, strict=True)
@@ -79,12 +83,17 @@ class Plane:
     def _rates(self, heat, width):
         """The generator as a sparse matrix: row i holds the rates of jumps from cell i."""
         number = np.arange(len(self.points)).reshape(self.shape)
-        loss = self.loss.value(self.points).reshape(self.shape)
         # Between cells, and for no current through a wall as high as can be at the box.
         corners = np.full(np.add(self.shape, 1), np.inf)
         between = [(axis[1:] + axis[:-1]) / 2 for axis in self.axes]
         inner = np.stack(np.meshgrid(*between, indexing="ij"), axis=-1)
-        corners[1:-1, 1:-1] = self.loss.value(inner)
+        with np.errstate(all="ignore"):
+            loss = self.loss.value(self.points).reshape(self.shape)
+            corners[1:-1, 1:-1] = self.loss.value(inner)
+            if not np.isfinite(loss / heat.min()).all():
+                raise ValueError(
+                    "loss/temperature must be finite in all of the box, got inf or nan"
+                )
         rows, columns, rates = [], [], []
         for axis, (T, h) in enumerate(zip(heat, width, strict=True)):
             low = np.delete(number, -1, axis).ravel()
@@ -106,7 +115,7 @@ class Plane:
         return (jumps - diags_array(jumps.sum(axis=1))).tocsr()
 
     def _cells_of(self, name: str, region: Callable) -> np.ndarray:
-        inside = per_point(name, region, self.points, "b")
+        inside = per_point(name, function(name, region), self.points, "b")
         if not inside.any() or inside.all():
             raise ValueError(f"{name} must hold some of the cells' centres and not all")
         return inside
@@ -157,11 +166,18 @@ class Plane:
         factors = splu(-free)
         crowd, rate, change = np.full(len(free.indptr) - 1, 1.0), np.inf, 1.0
         crowd /= crowd.sum()
-        while change > 1e-10:
+        for _ in range(_ROUNDS):
+            if not change > 1e-10:
+                break
             moved = factors.solve(crowd, trans="T")
             new, moved = 1.0 / moved.sum(), moved / moved.sum()
             change = abs(new / rate - 1) if np.isfinite(rate) else 1.0
             rate, crowd = new, moved
+        else:
+            raise ValueError(
+                f"absorb must leave one region that is left slowest: {_ROUNDS} rounds do not tell "
+                "which it is"
+            )
         if not rate > 1e3 * np.finfo(float).eps * abs(free.diagonal()).max():
             raise ValueError(
                 f"temperature must be higher: the rate is of the order of {rate:.1g}, "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from sgdnotes.checks import positive
+from sgdnotes.checks import loss_of, positive, shaped
+from sgdnotes.theory.logarithm import told
 
 __all__ = ["eyring_kramers_rate", "inertial_rate"]
 
 
-def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None) -> float:
+def eyring_kramers_rate(
+    loss, minimum, saddle, temperature: float, mobility=None, *, log: bool = False
+) -> float:
     """Rate of escape over a saddle, λ₊/(2π) √(det H_a/−det H_b) exp(−ΔL/T), for small T.
 
     H_a and H_b are the Hessians at the minimum and at the saddle, and λ₊ is the
@@ -29,6 +32,8 @@ def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None
         M_s. Then exp(−L/T) is still stationary, and λ₊ is the positive eigenvalue
         of −M H_b. An antisymmetric part stirs along the level lines, and the
         rate can only rise.
+    log : bool
+        Whether to return the natural logarithm of the rate.
 
     Returns
     -------
@@ -38,8 +43,8 @@ def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None
     Raises
     ------
     ValueError
-        If a is not a minimum, b not a saddle of index 1 above it, T is not positive, or
-        M_s is not positive definite.
+        If a is not a minimum, b not a saddle of index 1 above it, T is not positive,
+        M_s is not positive definite, or the rate is beyond what a float holds.
 
     Notes
     -----
@@ -47,21 +52,22 @@ def eyring_kramers_rate(loss, minimum, saddle, temperature: float, mobility=None
     Klein (2004), with an antisymmetric part by Landim, Mariani and Seo (2019), as a
     case of Bouchet and Reygner (2016).
     """
-    positive("temperature", temperature)
+    temperature = positive("temperature", temperature)
     bowl, top, height = _pass(loss, minimum, saddle)
     if mobility is None:
         growth = -np.linalg.eigvalsh(top)[0]
     else:
-        mobility = np.asarray(mobility, dtype=float)
-        if mobility.shape != top.shape or not np.isfinite(mobility).all():
-            raise ValueError(f"mobility must be {top.shape} and finite, got {mobility!r}")
+        mobility = shaped("mobility", mobility, top.shape)
         if np.linalg.eigvalsh(mobility + mobility.T)[0] <= 0:
             raise ValueError(f"mobility must have a positive definite symmetric part: {mobility!r}")
         growth = np.linalg.eigvals(-mobility @ top).real.max()
-    return float(growth * _shape(bowl, top) * np.exp(-height / temperature))
+    log_rate = np.log(growth) + _log_shape(bowl, top) - height / temperature
+    return told(log_rate, log, "rate", temperature)
 
 
-def inertial_rate(loss, minimum, saddle, temperature: float, mass: float) -> float:
+def inertial_rate(
+    loss, minimum, saddle, temperature: float, mass: float, *, log: bool = False
+) -> float:
     """The same with inertia, for mΦ̈ + Φ̇ = −∇L + √(2T) Ẇ: Kramers's law for friction 1.
 
     λ₊ = (√(1 − 4mλ₋) − 1)/(2m) takes the place of −λ₋. SGD with momentum
@@ -73,6 +79,8 @@ def inertial_rate(loss, minimum, saddle, temperature: float, mass: float) -> flo
         As in `eyring_kramers_rate`.
     mass : float
         m, in units of time; as m → 0 the rate is that without inertia.
+    log : bool
+        Whether to return the natural logarithm of the rate.
 
     Returns
     -------
@@ -90,37 +98,37 @@ def inertial_rate(loss, minimum, saddle, temperature: float, mass: float) -> flo
     that friction acts within one swing: far beyond, the rate is that of
     gaining energy and falls as 1/m (the turnover).
     """
-    positive("temperature", temperature)
-    positive("mass", mass)
+    temperature, mass = positive("temperature", temperature), positive("mass", mass)
     bowl, top, height = _pass(loss, minimum, saddle)
     down = -np.linalg.eigvalsh(top)[0]
     growth = 2 * down / (np.sqrt(1 + 4 * mass * down) + 1)  # stable as m → 0
-    return float(growth * _shape(bowl, top) * np.exp(-height / temperature))
+    log_rate = np.log(growth) + _log_shape(bowl, top) - height / temperature
+    return told(log_rate, log, "rate", temperature)
 
 
-def _shape(bowl, top) -> float:
-    """√(det H_a/|det H_b|)/(2π)."""
+def _log_shape(bowl, top) -> float:
+    """Log of √(det H_a/|det H_b|)/(2π)."""
     (_, low), (_, high) = np.linalg.slogdet(bowl), np.linalg.slogdet(top)
-    return float(np.exp((low - high) / 2) / (2 * np.pi))
+    return (low - high) / 2 - np.log(2 * np.pi)
 
 
 def _pass(loss, minimum, saddle):
     """Both Hessians as matrices, and ΔL, if they are what they are called."""
-    d = loss.dimension
-    points = []
-    for name, at in (("minimum", minimum), ("saddle", saddle)):
-        at = np.asarray(at, dtype=float)
-        if at.shape != ((d,) if d > 1 else ()) or not np.isfinite(at).all():
-            raise ValueError(f"{name} must be one finite point of {d} parameters, got {at!r}")
-        points.append(at)
-    distance = np.linalg.norm(points[1] - points[0])
+    d = loss_of(loss).dimension
+    shape = (d,) if d > 1 else ()
+    points = [shaped(name, at, shape) for name, at in (("minimum", minimum), ("saddle", saddle))]
+    with np.errstate(over="ignore"):
+        distance = np.linalg.norm(points[1] - points[0])
     bends = []
     for name, at, index in zip(("minimum", "saddle"), points, (0, 1), strict=True):
-        bend = np.reshape(loss.hessian(at), (d, d))
+        with np.errstate(all="ignore"):  # far out, where both overflow
+            bend = np.reshape(loss.hessian(at), (d, d))
+            slope = np.linalg.norm(loss.gradient(at))
+        if not np.isfinite(bend).all():
+            raise ValueError(f"{name} must be where the curvature is finite, got {at.tolist()}")
         curvatures = np.linalg.eigvalsh(bend)
-        slope = np.linalg.norm(loss.gradient(at))
         flat = np.abs(curvatures).min() <= 1e-10 * np.abs(curvatures).max()
-        if slope > 1e-4 * np.abs(curvatures).min() * distance or flat:
+        if not slope <= 1e-4 * np.abs(curvatures).min() * distance < np.inf or flat:
             raise ValueError(
                 f"{name} must be a critical point, got {at.tolist()}, where the slope is "
                 f"{slope:.3g} and the curvatures are {curvatures}"

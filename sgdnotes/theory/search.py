@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from sgdnotes.checks import positive
+from sgdnotes.checks import numbers, positive
 
-__all__ = ["boxes_of_mass", "number", "periods_of"]
+__all__ = ["as_periods", "boxes_of_mass", "number", "periods_of"]
 
 # All grids are even in u, with x = sinh(u): fine near the origin, wide at the
 # ends, and a tail that falls off like a power of x is smooth in u.
@@ -28,14 +28,22 @@ def number(exponent: Callable, x) -> np.ndarray:
     0·∞ at a single point is taken from a point beside it.
     """
     with np.errstate(all="ignore"):
-        logs = np.array(exponent(x))
+        logs = numbers("exponent", exponent(x))
+        if logs.shape != x.shape and (x.ndim == 1 or logs.shape != x.shape[:-1]):
+            raise ValueError(
+                f"exponent must return one number a point, got shape {logs.shape} for points "
+                f"{x.shape}"
+            )
         lost = np.isnan(logs)
         if lost.any():
             logs[lost] = exponent(x[lost] + 1e-9 * (1 + np.abs(x[lost])))
     wrong = np.isnan(logs) | (logs == np.inf)
     if wrong.any():
         at = x[tuple(np.argwhere(wrong)[0])]
-        raise ValueError(f"loss must be finite, or +inf, at every point, got nan or -inf at {at}")
+        raise ValueError(
+            "loss must be finite, or +inf, at every point, and an exponent finite or -inf: "
+            f"it is not at {at}"
+        )
     return logs
 
 
@@ -75,8 +83,8 @@ def boxes_of_mass(exponent: Callable, dimension: int, period=None):
     open_ends = [i for i in range(dimension) if period[i] is None]
     if any(np.take(inside, k, axis=i).any() for i in open_ends for k in (0, -1)):
         raise ValueError(
-            "loss must confine: exp(-loss/temperature) does not fall off within 6e8 of "
-            "the origin, so it has no normalisation"
+            "loss must confine, and an exponent fall off: exp(-loss/temperature) does not "
+            "fall off within 6e8 of the origin, so it has no normalisation"
         )
     if dimension == 2:
         boxes = [_hull(axes, inside)]
@@ -101,28 +109,43 @@ def boxes_of_mass(exponent: Callable, dimension: int, period=None):
     return _apart(boxes) if dimension == 1 else boxes, np.concatenate(seen)
 
 
-def periods_of(loss, period):
-    """One period or None for each coordinate, checked at a thousand points."""
+def as_periods(period, dimension: int):
+    """One period or None for each coordinate; None if there is none at all."""
     if period is None:
         return None
-    periods = [period] if np.ndim(period) == 0 else list(period)
-    if len(periods) != loss.dimension:
-        raise ValueError(f"period must have {loss.dimension} entries, got {period!r}")
-    periods = [p if p is None else positive("period", p) for p in periods]
+    several = isinstance(period, list | tuple) or getattr(period, "ndim", 0)
+    periods = list(period) if several else [period]
+    if len(periods) != dimension:
+        raise ValueError(f"period must have {dimension} entries, got {period!r}")
+    return [p if p is None else positive("period", p) for p in periods]
+
+
+def periods_of(loss, period):
+    """The periods, checked at a thousand points to be those of a loss."""
+    periods = as_periods(period, loss.dimension)
+    if periods is None:
+        return None
     steps = np.array([0.0 if p is None else p for p in periods])
     # A sequence that fills the square evenly, and is no multiple of a period.
     at = (np.outer(np.arange(1, 1001), np.sqrt([2.0, 3.0])[: loss.dimension]) % 1 - 0.5) * 4
     at = np.where(steps > 0, at * steps / 4, at)
     for i, p in enumerate(periods):
         there = at + np.where(np.arange(loss.dimension) == i, steps, 0.0)
-        here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
-        if not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * np.ptp(here)):
+        with np.errstate(all="ignore"):  # far out, where the loss overflows
+            here, moved = (loss.value(a[:, 0] if loss.dimension == 1 else a) for a in (at, there))
+            width = np.ptp(here)
+        if not np.isfinite(width) or not np.allclose(here, moved, rtol=1e-9, atol=1e-9 * width):
             raise ValueError(f"period must be one of the loss along axis {i}, got {p!r}")
     return periods
 
 
 def _scan(exponent, box, size):
     """The exponent on an even grid in u: its axes and its values."""
+    if not all(low < high for low, high in box):
+        raise ValueError(
+            "loss must be wider at its lowest than rounding, and so must an exponent at its "
+            "highest, and a period"
+        )
     axes = [np.linspace(low, high, size) for low, high in box]
     x = np.sinh(axes[0])
     if len(box) == 2:

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov
 
-from sgdnotes.checks import fraction, numbers, positive, symmetric, whole
+from sgdnotes.checks import fraction, loss_of, numbers, positive, shaped, symmetric, whole
 from sgdnotes.theory.density import Density
 from sgdnotes.theory.search import periods_of
 
@@ -68,9 +68,7 @@ def gibbs_density(loss, temperature: float, *, period=None) -> Density:
     TTIC 31230 (2020), "Stationary distributions of SDEs and temperature".
     """
     temperature = positive("temperature", temperature)
-    if loss.dimension > 2:
-        raise ValueError(f"loss must have 1 or 2 parameters, got {loss.dimension}")
-
+    loss_of(loss, 1, 2)
     periods = periods_of(loss, period)
     return Density(partial(_minus_energy, loss, temperature), loss.dimension, periods)
 
@@ -224,10 +222,10 @@ def minibatch_covariance(
     (1−μ)(SH + HS) + μη/(1−μ²) (SH² + H²S − 2μ HSH) − η E[Ĥ S Ĥ] = η E[g_i g_iᵀ]/B.
     """
     curvature = numbers("example_hessians", example_hessians)
-    gradient = numbers("example_gradients", example_gradients)
+    gradient = shaped("example_gradients", example_gradients, (None,), (None, None))
     scalar = gradient.ndim == 1
     if scalar:
-        curvature, gradient = curvature.reshape(-1, 1, 1), gradient[:, None]
+        curvature, gradient = curvature.reshape(curvature.size, 1, 1), gradient[:, None]
     n, d = gradient.shape
     if curvature.shape != (n, d, d):
         raise ValueError(
@@ -235,17 +233,21 @@ def minibatch_covariance(
             f"got {np.shape(example_hessians)}"
         )
     symmetric("example_hessians", curvature)
-    if not np.isfinite(gradient).all():
-        raise ValueError("example_gradients must be finite, got nan or inf")
     drift = np.abs(gradient.mean(0)).max()
     if drift > 1e-8 * np.abs(gradient).max():
         raise ValueError(
             f"example_gradients must have mean 0, as at a minimum, their mean is {drift:.3g}"
         )
     h = curvature.mean(0)
+    if not np.linalg.eigvalsh(h)[0] > 0:
+        raise ValueError(
+            "example_hessians must have a positive definite mean, its smallest eigenvalue is "
+            f"{np.linalg.eigvalsh(h)[0]:.6g}"
+        )
     # The same refusals as for constant noise: rates, sizes, curvature, the edge.
     sgd_covariance(h, np.eye(d), learning_rate, batch_size, momentum)
     learning_rate, momentum = float(learning_rate), float(momentum)
+    batch_size = whole("batch_size", batch_size, 1)
     alone = np.einsum("nij,nkl->ikjl", curvature, curvature).reshape(d * d, d * d) / n
     together, square, eye = np.kron(h, h), h @ h, np.eye(d)
     pull = (1 - momentum) * (np.kron(h, eye) + np.kron(eye, h))

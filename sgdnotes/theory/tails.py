@@ -9,7 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from scipy.optimize import brentq
 
-from sgdnotes.checks import positive, whole
+from sgdnotes.checks import positive, shaped, whole
 
 __all__ = ["Edges", "stability_edges", "tail_index"]
 
@@ -38,9 +38,7 @@ class Edges:
 
 def _batches(curvatures, batch_size: int):
     """Every mean of B draws with replacement, and its chance."""
-    a = np.asarray(curvatures, dtype=float)
-    if a.ndim != 1 or not len(a) or not np.isfinite(a).all():
-        raise ValueError(f"curvatures must be a (n,) finite array, got shape {a.shape}")
+    a = shaped("curvatures", curvatures, (None,))
     if not a.mean() > 0:
         raise ValueError(f"curvatures must have a positive mean, got {a.mean():.6g}")
     batch_size = whole("batch_size", batch_size, 1)
@@ -63,7 +61,7 @@ def _batches(curvatures, batch_size: int):
 
 
 def _lyapunov(a, chance, rate):
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return float(chance @ np.log(np.abs(1 - rate * a)))
 
 
@@ -96,10 +94,10 @@ def tail_index(curvatures, learning_rate: float, batch_size: int = 1) -> float:
     Kesten (1973); Goldie (1991); for SGD, Gürbüzbalaban, Şimşekli and Zhu (2021). A
     power law needs b̄ that is not always a multiple of ā.
     """
-    positive("learning_rate", learning_rate)
+    learning_rate = positive("learning_rate", learning_rate)
     a, chance = _batches(curvatures, batch_size)
     exponent = _lyapunov(a, chance, learning_rate)
-    if exponent >= 0:
+    if not exponent < 0:
         raise ValueError(
             f"learning_rate must be smaller: at {learning_rate!r} there is no stationary law, "
             f"E log|1 − ηa| = {exponent:.3g}"
@@ -145,6 +143,8 @@ def stability_edges(curvatures, batch_size: int = 1) -> Edges:
         As `tail_index`.
     """
     a, chance = _batches(curvatures, batch_size)
+    unit = np.abs(a).max()  # no square of it overflows
+    a = a / unit
     first, second = float(chance @ a), float(chance @ a**2)
     variance, mean = 2 * first / second, 2 / first
     far = 4 / np.abs(a[a != 0]).min()  # |1 − ηa| > 1 for all but a = 0
@@ -155,6 +155,6 @@ def stability_edges(curvatures, batch_size: int = 1) -> Edges:
             break
         below = rate
     if below == variance and abs(_lyapunov(a, chance, below)) < 1e-12:
-        return Edges(variance, variance, mean)
+        return Edges(variance / unit, variance / unit, mean / unit)
     law = brentq(lambda r: max(_lyapunov(a, chance, r), -1e3), below, rate, xtol=1e-14)
-    return Edges(variance, float(law), mean)
+    return Edges(variance / unit, float(law) / unit, mean / unit)

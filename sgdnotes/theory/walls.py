@@ -108,14 +108,16 @@ def _brink(energy: Energy, inside: float, outside: float) -> float:
 
 def is_level(slope: float, bend: float, width: float, kind: int) -> bool:
     """Is this the bottom (kind 1) or the top (−1) of a well so wide, given to four digits?"""
-    return kind * bend > 0 and abs(slope) <= 1e-4 * abs(bend * width)
+    with np.errstate(over="ignore"):
+        return kind * bend > 0 and abs(slope) <= 1e-4 * abs(bend * width) < np.inf
 
 
 def refuse_uphill(energy: Energy, way, point: float) -> None:
     """ValueError if walkers on this way to a point that removes them still climb there."""
     rising = np.diff(energy(way)) > 0
     first = rising.argmax()
-    slope, bend = float(energy.loss.gradient(point)), float(energy.loss.hessian(point))
+    with np.errstate(all="ignore"):  # far out, where both overflow
+        slope, bend = float(energy.loss.gradient(point)), float(energy.loss.hessian(point))
     climbs = rising[first:].all() and slope * (way[-1] - way[0]) > 0
     if climbs and not is_level(slope, bend, point - way[first], -1):
         raise ValueError(
