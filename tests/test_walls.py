@@ -10,13 +10,13 @@ x = sp.symbols("x", real=True)
 CUBIC = Loss(x**2 / 2 - x**3 / 3, x)
 
 
-def test_a_well_behind_a_barrier_of_a_hundred_temperatures_counts_too():
-    other = Loss(
-        sp.Piecewise((CUBIC.expr, x > -1), (5 * (x + 2) ** 2 - sp.Rational(25, 6), True)), x
-    )
+def test_a_well_behind_a_barrier_of_a_thousand_temperatures_counts_too():
+    deep = 32 * (x + sp.Rational(7, 2)) ** 2 - sp.Rational(71, 3)
+    other = Loss(sp.Piecewise((CUBIC.expr, x > -sp.Rational(5, 2)), (deep, True)), x)
+    assert float(other.value(-2.5)) == pytest.approx(float(CUBIC.value(-2.5)))
     alone, both = (mean_first_passage_time(one, 0, 2, 0.008, log=True) for one in (CUBIC, other))
-    # What it holds is e^(25/6/T) times as much, and e^(−L/T) of the way there does not matter.
-    assert both - alone == pytest.approx(25 / 6 / 0.008, abs=3)
+    # What it holds is e^(71/3/T) times as much; the way there, of 1042 T, does not matter.
+    assert both - alone == pytest.approx(71 / 3 / 0.008, abs=4)
 
 
 def test_a_level_on_the_left_of_a_bowl_is_reached_as_soon_as_one_on_the_right():
