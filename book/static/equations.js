@@ -20,6 +20,8 @@ if (window.MathJax) {
     }
     return lists;
   };
+  // Shared glyphs would cost a quarter more to style. The print of the whole book needs them.
+  window.MathJax.svg = {fontCache: "none"};
   window.MathJax.startup = {
     async pageReady() {
       const [first, ...later] = turns();
