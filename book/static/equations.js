@@ -20,7 +20,7 @@ if (window.MathJax) {
     }
     return lists;
   };
-  // Shared glyphs would cost a quarter more to style. The print of the whole book needs them.
+  // Shared glyphs cost a quarter more to style.
   window.MathJax.svg = {fontCache: "none"};
   window.MathJax.startup = {
     async pageReady() {
