@@ -56,23 +56,24 @@ def set_up(*more):
 
 def build():
     """Build the HTML with warnings as errors."""
-    sources = [*(ROOT / "sgdnotes").rglob("*.py"), *(ROOT / "book" / "extensions").glob("*.py")]
-    package = digest(ROOT / "requirements.txt", *sorted(sources)) + VENV.version()
+    executed = digest(ROOT / "requirements.txt", *sorted((ROOT / "sgdnotes").rglob("*.py")))
+    executed += VENV.version()
+    read = digest(*sorted((ROOT / "book" / "extensions").glob("*.py")))
     stamp = BUILD / "sgdnotes.stamp"
-    built, _, end = stamp.read_text().partition(" ") if stamp.exists() else ("", "", "")
+    before = stamp.read_text().split() if stamp.exists() else []
     # The cache of executed notebooks does not notice an edit in a package.
-    if built != package:
+    if before[:1] != [executed]:
         shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
     # Sphinx warns of a page only when it reads it: after a failure it must read all.
-    if (built, end) != (package, "whole"):
+    if before != [executed, read, "whole"]:
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
-    stamp.write_text(f"{package} begun")
+    stamp.write_text(f"{executed} {read} begun")
     say("building the book (a minute or two the first time, seconds after)")
     start = "from jupyter_book.cli.main import main; main()"
     done = VENV.run("-c", start, "build", "-W", "-n", "--keep-going", "-q", ".")
     if done:
-        stamp.write_text(f"{package} whole")
+        stamp.write_text(f"{executed} {read} whole")
     return done
 
 

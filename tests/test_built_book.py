@@ -5,6 +5,7 @@ with the reason; where CI is set, they fail instead.
 """
 
 import functools
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -278,6 +279,19 @@ def test_every_link_within_the_book_arrives(page):
         assert target.is_file(), address
         if parts.fragment and target.suffix == ".html":
             assert unquote(parts.fragment) in anchors(target), address
+
+
+@pytest.mark.parametrize("notebook", ledger.chapters(ROOT), ids=lambda p: p.stem)
+def test_every_link_of_a_plain_notebook_arrives(notebook):
+    plain = HTML / "plain" / notebook.name
+    cells = json.loads(plain.read_text("utf8"))["cells"]
+    text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+    addresses = re.findall(r"\]\(([^()\s]+)|(?:href|src)=\"([^\"]+)", text)
+    for address in (markdown or html for markdown, html in addresses):
+        parts = urlsplit(address)
+        assert parts.scheme in ("", "https"), address
+        if not parts.scheme:
+            assert (plain.parent / unquote(parts.path)).is_file(), address
 
 
 @pytest.mark.parametrize("page", PAGES or [None], ids=name)

@@ -8,7 +8,7 @@ import sgdbook_offline
 
 ROOT = Path(__file__).parents[1]
 PAGE = """<!DOCTYPE html><meta charset="utf-8">
-<script>window.MathJax = {{svg: {{fontCache: "none"}}}};
+<script>window.MathJax = {{}};
 const turns = []; // what was set together
 new MutationObserver((changes) => {{
   const nodes = changes.flatMap((change) => [...change.addedNodes]);

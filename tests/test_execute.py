@@ -54,8 +54,10 @@ def test_pages_show_what_was_executed_before_they_were_read(built, monkeypatch):
 def test_the_build_says_how_far_it_has_come(built, capfd):
     built("1", "2")
     shown = capfd.readouterr().out
+    assert "running 2 notebooks, " in shown
     assert "1 of 2 notebooks run: page" in shown
     assert "2 of 2 notebooks run: page" in shown
+    assert shown.endswith("writing the pages\n")
 
 
 def test_a_notebook_that_wrote_to_standard_error_is_run_again(built, tmp_path):

@@ -287,7 +287,7 @@ def filled(project):
         (project / "_build" / name).mkdir(exist_ok=True)
 
 
-@pytest.mark.parametrize("source", ["sgdnotes/a.py", "book/extensions/b.py", "requirements.txt"])
+@pytest.mark.parametrize("source", ["sgdnotes/a.py", "requirements.txt"])
 def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, project, source):
     assert make.build()
     filled(project)
@@ -296,6 +296,14 @@ def test_the_book_is_built_again_from_nothing_when_the_package_changes(make, pro
     (project / source).write_text("another")
     assert make.build()
     assert left(project) == set()
+
+
+def test_another_extension_reads_every_page_again_and_runs_no_notebook(make, project):
+    assert make.build()
+    filled(project)
+    (project / "book" / "extensions" / "b.py").write_text("another")
+    assert make.build()
+    assert left(project) == {".jupyter_cache"}
 
 
 def test_another_python_builds_the_book_from_nothing(make, project, monkeypatch):

@@ -129,7 +129,26 @@ def test_a_readers_own_copy_is_never_written_over(tmp_path):
     mine.write_text("mine")
     plain.write(tmp_path, "first", keep=True)
     assert mine.read_text() == "mine"
-    assert len(list(tmp_path.iterdir())) == len(CHAPTERS)
+    assert len(list(tmp_path.glob("*.ipynb"))) == len(CHAPTERS)
+
+
+def test_what_a_chapter_reads_lies_beside_it_or_is_fetched_from_the_site(tmp_path, monkeypatch):
+    plain.write(tmp_path, "first")
+    found = {name for chapter in BOOK.chapters.values() for name in plain.reads(chapter)}
+    assert found == {"data/network.json"}
+    for name in found:
+        assert (tmp_path / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
+    network, *_ = [p for p in CHAPTERS if plain.reads(BOOK.chapters[p])]
+    assert "urlretrieve" not in converted(network).cells[1].source
+    site = tmp_path / "site" / "plain" / "data"
+    site.mkdir(parents=True)
+    (site / "network.json").write_text("measured")
+    monkeypatch.setenv("SGDNOTES_SITE", (tmp_path / "site").as_uri())
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    monkeypatch.chdir(alone)
+    exec(converted(network).cells[1].source.replace("%pip", "# pip"), {})
+    assert (alone / "data" / "network.json").read_text() == "measured"
 
 
 @pytest.mark.parametrize(
@@ -176,7 +195,8 @@ def test_the_readmes_example_runs_from_the_wheel_alone(wheel, tmp_path):
 def test_what_jupyterlite_is_given_starts_its_kernel_and_finds_the_wheel(tmp_path):
     plain.write_lite(tmp_path)
     assert [path.name for path in (tmp_path / "pypi").iterdir()] == [plain.wheel_name()]
-    for path in (tmp_path / "files" / "notebooks").iterdir():
+    assert (tmp_path / "files" / "notebooks" / "data" / "network.json").exists()
+    for path in (tmp_path / "files" / "notebooks").glob("*.ipynb"):
         nb = nbformat.read(path, 4)
         assert nb.metadata.kernelspec.name == "python"
         assert nb.cells[1].source == "%pip install -q sgdnotes"

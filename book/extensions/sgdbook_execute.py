@@ -37,10 +37,13 @@ def _execute(app, env, docnames):
     ]
     if not waiting:
         return
-    with multiprocessing.Pool(min(len(waiting), multiprocessing.cpu_count())) as pool:
+    kernels = min(len(waiting), multiprocessing.cpu_count())
+    print(f"   running {len(waiting)} notebooks, {kernels} at a time", flush=True)
+    with multiprocessing.Pool(kernels) as pool:
         done = pool.imap_unordered(ExecutionWorkerLocalMProc(), waiting)
         for count, (_, path) in enumerate(done, start=1):
             print(f"   {count} of {len(waiting)} notebooks run: {Path(path).stem}", flush=True)
+    print("   writing the pages", flush=True)
 
 
 def _forget_noise(app, exception):

@@ -3,7 +3,7 @@
 A chapter is written in MyST, which only the book's own pages can show. Here its roles,
 citations and directives become Markdown and links, its solutions fold, and a first cell
 installs the helpers where they are missing, from the wheel that lies beside it. The
-code is the chapter's, to the letter.
+files that chapters read lie beside them, too. The code is the chapter's, to the letter.
 
     python book/extensions/sgdbook_plain.py FOLDER          write those that are not there yet
     python book/extensions/sgdbook_plain.py --lite FOLDER   what `jupyter lite build` is given
@@ -36,6 +36,17 @@ if importlib.util.find_spec("sgdnotes") is None:
     wheel = "{wheel}"
     wheel = wheel if pathlib.Path(wheel).exists() else "{elsewhere}"
     %pip install -q $wheel"""
+READS = re.compile(r"""["'](data/[\w.-]+)["']""")
+FETCH = """
+
+# The measurements that this chapter reads, where they do not lie beside it.
+import pathlib
+import urllib.request
+
+for name in {names}:
+    if not pathlib.Path(name).exists():
+        pathlib.Path(name).parent.mkdir(exist_ok=True)
+        urllib.request.urlretrieve("{site}plain/" + name, name)"""
 
 
 def site():
@@ -208,10 +219,18 @@ def fold(title, text):
     return f"<details><summary><b>{title}</b></summary>\n\n{text}\n\n</details>"
 
 
+def reads(notebook):
+    """The files beside it that a chapter reads."""
+    code = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "code"]
+    return sorted(set(READS.findall("\n".join(code))))
+
+
 def plain(book, notebook, first):
     """A plain notebook, as text, whose first cell is the code `first`."""
     writer = Writer(book)
     cells = [cell for cell in map(writer.cell, notebook["cells"]) if cell]
+    if reads(notebook) and site():
+        first += FETCH.format(names=reads(notebook), site=site())
     helpers = {
         "cell_type": "code", "execution_count": None, "id": "helpers",
         "metadata": {}, "outputs": [], "source": first,
@@ -228,8 +247,9 @@ def first_cell(repository=""):
 
 
 def write(out, first, chosen=None, keep=False):
-    """Write the plain notebooks, with the wheel, into a folder."""
+    """Write the plain notebooks, and the files that they read, into a folder."""
     out.mkdir(parents=True, exist_ok=True)
+    copytree(ROOT / "notebooks" / "data", out / "data", dirs_exist_ok=True)
     book = Book()
     for path, notebook in book.chapters.items():
         place = out / path.name
@@ -241,7 +261,7 @@ def write_lite(out):
     """What JupyterLite is built from: the notebooks for its kernel, and the wheel."""
     notebooks, wheels = out / "files" / "notebooks", out / "pypi"
     write(notebooks, "%pip install -q sgdnotes")
-    for path in notebooks.iterdir():
+    for path in notebooks.glob("*.ipynb"):
         told = json.loads(path.read_text("utf8"))
         # Another kernel's name, and it asks which one to start.
         told["metadata"]["kernelspec"] = PYODIDE
