@@ -192,6 +192,7 @@ def measure(quick=False):
             "widths": net.widths, "dimension": net.dimension, "examples": net.examples,
             "weight_decay": DECAY, "chains": CHAINS,
             "minimum_loss": net.value(start), "accuracy": net.accuracy(start),
+            "minimum_penalty": DECAY / 2 * (start**2).sum(1),
         },
     }  # fmt: skip
     parts = {"thermometer": thermometer, "collapse": collapse, "staircase": stairs,
