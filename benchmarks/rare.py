@@ -67,7 +67,8 @@ def measure(quick=False):
     """A row for each barrier, with its own stream."""
     walkers, runs, most = (250, 4, 200) if quick else (WALKERS, 100, 10_000)
     rows = []
-    for barrier, seed in zip(BARRIERS, np.random.SeedSequence(SEED).spawn(4), strict=True):
+    seeds = np.random.SeedSequence(SEED).spawn(len(BARRIERS))
+    for barrier, seed in zip(BARRIERS, seeds, strict=True):
         exact, rng = exact_rate(barrier), np.random.default_rng(seed)
         told = [split(barrier, walkers, rng) for _ in range(runs)]
         z = [run.rate.z(exact) for run, _ in told]

@@ -193,6 +193,33 @@ def test_exits_crowd_at_the_saddle_as_the_loss_there_says():
     assert exits[column].sum() == pytest.approx(1)
 
 
+def test_a_stirred_grid_keeps_gibbs_and_tends_to_the_formula_of_the_turned_way_down():
+    box = ((-1.9, 1.2), (-1.8, 1.5))
+    turn = np.eye(2) + 1.5 * np.array([[0, 1], [-1, 0]])
+    for barrier, most in ((5, 0.025), (10, 0.015)):
+        heat = 0.25 / barrier
+        plane = Plane(NARROW, heat, box, 120, stirring=1.5)
+        weight = np.exp(-NARROW.value(plane.points) / heat)
+        lost = np.abs(weight @ plane._jumps).max()
+        assert lost < 1e-12 * np.abs(weight * plane._jumps.diagonal()).max()
+        found, _ = plane.escape(far)
+        law = eyring_kramers_rate(NARROW, (-1, -0.5), (0, 0), heat, turn)
+        calm, _ = Plane(NARROW, heat, box, 120).escape(far)
+        assert abs(found / law - 1) < most
+        assert found > 2.2 * calm
+
+
+def test_a_stirred_bowl_turns_as_its_drift_says():
+    bowl = Loss(X**2 / 2 + 2 * Y**2, (X, Y))
+    plane = Plane(bowl, 1.0, ((-4.5, 4.5), (-2.5, 2.5)), (90, 90), stirring=0.3)
+    pulled = plane._jumps @ plane.points
+    inner = (np.abs(plane.points) < (1.5, 1.0)).all(1)
+    drift = -bowl.gradient(plane.points) @ np.array([[1, 0.3], [-0.3, 1]]).T
+    assert np.abs(pulled - drift)[inner].max() < 0.03
+    other = -bowl.gradient(plane.points) @ np.array([[1, -0.3], [0.3, 1]]).T
+    assert np.abs(pulled - other)[inner].max() > 0.5
+
+
 def test_what_the_grid_cannot_do_is_refused():
     plane = Plane(TROUGH, T, BOX, 20)
     with pytest.raises(ValueError, match="absorb must hold some"):
@@ -206,6 +233,8 @@ def test_what_the_grid_cannot_do_is_refused():
         ((TROUGH, -T, BOX), "temperature must be"),
         ((TROUGH, T, ((1, 0), (0, 1))), "box must be"),
         ((TROUGH, T, BOX, 2), "cells must be"),
+        ((TROUGH, (T, 2 * T), BOX, 20, 1.0), "stirring must be 0"),
+        ((TROUGH, T, BOX, 20, np.inf), "stirring must be finite"),
     ]:
         with pytest.raises(ValueError, match=message):
             Plane(*arguments)
