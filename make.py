@@ -2,7 +2,7 @@
 """Build, test and edit the book. Needs Python 3.11, 3.12, 3.13 or 3.14 and nothing else.
 
     python3 make.py book [--no-open]   build the HTML book and open it
-    python3 make.py test               prove every statement in it
+    python3 make.py test               run every check in it
     python3 make.py notebooks [09 …]   execute notebooks and store their verdicts
     python3 make.py lab [--source]     open the notebooks in JupyterLab
     python3 make.py pdf                print the book as one PDF

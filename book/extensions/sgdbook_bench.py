@@ -218,7 +218,7 @@ FIGURES = {
         "bench-speed.svg", draw_speed,
         "Nanoseconds a chain-step on a logarithmic axis, a row for sgdnotes and each alternative, "
         "a panel for each of the four works, a disc for one thread and a diamond for two; a line "
-        "marks the floor, the random numbers alone. The tables above hold the numbers.",
+        "marks the floor, the random numbers alone. The tables below hold the numbers.",
     ),
     "growth figure": (
         "bench-growth.svg", draw_growth,

@@ -163,12 +163,13 @@ def _claims_text(root: Path) -> str:
         mine = [row for row in claims if row.id.startswith(key + ".")]
         lines += [f"## {key}: {source['title']}", "", f"{{cite:t}}`{source['cite']}`.", ""]
         lines += [line for row in mine for line in _row_text(row)]
+    by_chapter = sorted(beyond, key=lambda row: row.fields["chapter"])
     lines += [
         "## B: beyond the lectures",
         "",
-        "What the book adds, and where it comes from.",
+        "What the book adds, and where it comes from, by chapter. The numbers are names only.",
         "",
-        *(line for row in beyond for line in _row_text(row)),
+        *(line for row in by_chapter for line in _row_text(row)),
     ]
     return "\n".join(lines)
 
@@ -210,9 +211,10 @@ def _counts_text(root: Path) -> str:
         f"Of {len(claims)} statements of the sources {kinds.count({'exact', 'measured'})} are "
         f"checked by SymPy and by simulation, {kinds.count({'exact'})} by SymPy alone, "
         f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
-        f"notation or of record, and are noted where they occur. There are {len(errata)} errata, "
-        f"each with a check that rejects what is printed, and {len(beyond)} results beyond the "
-        f"sources."
+        f"notation or of record, and are noted where they occur (the checks of an erratum count "
+        f"for the rows that it concerns). There are {len(errata)} errata: a check rejects what is "
+        f"printed in all but one, E15, which is a matter of record. {len(beyond)} results go "
+        f"beyond the sources."
     )
 
 
