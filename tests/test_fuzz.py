@@ -111,10 +111,11 @@ CASES = {
             "variance": 1.0,
         }),
     "theory.stationary_masses": Case(
-        theory.stationary_masses, {"matrix": [[0.5, 0.25], [0.5, 0.75]]}),
+        theory.stationary_masses,
+        {"matrix": theory.step_matrix(LINE, np.linspace(-4.0, 4.0, 17), 0.5, 1.0)}),
     "theory.inertial_relaxation_rate": Case(
         theory.inertial_relaxation_rate,
-        {"loss": LINE, "box": [-2.0, 2.0], "temperature": 0.5, "mass": 0.5, "cells": 20}),
+        {"loss": WELL, "box": [-2.0, 2.0], "temperature": 0.25, "mass": 0.5, "cells": 20}),
     "theory.Density": Case(
         theory.Density,
         {"exponent": lambda p: np.cos(np.pi * p), "dimension": 1, "period": [2.0]}),
@@ -126,8 +127,8 @@ CASES = {
     "theory.Plane": Case(
         theory.Plane,
         {
-            "loss": SADDLE, "temperature": 0.25, "box": [[-1.5, 1.5], [-1.0, 1.0]],
-            "cells": 6, "stirring": 0.5,
+            "loss": SADDLE, "temperature": [0.25, 0.5], "box": [[-1.5, 1.5], [-1.0, 1.0]],
+            "cells": 6, "stirring": 0.0,
         }),
     "theory.Plane.committor": Case(BOX.committor, {"basin": left, "target": right}),
     "theory.Plane.escape": Case(BOX.escape, {"absorb": right}),

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import lu_factor, lu_solve
 
-from sgdnotes.checks import finite, loss_of, numbers, positive
+from sgdnotes.checks import finite, loss_of, numbers, positive, shaped
 
 __all__ = ["chain_escape_rate", "stationary_masses", "step_matrix"]
 
@@ -61,14 +61,11 @@ def step_matrix(loss, points, learning_rate: float, variance: float | Callable) 
     2 exp(−2π²s²/d²), 5·10⁻⁹ where s = d. A step off the end of the grid is
     drawn again: take points so far out that no chain comes there.
     """
-    if loss.dimension != 1:
-        raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
+    loss_of(loss, 1)
     learning_rate = positive("learning_rate", learning_rate)
-    points = numbers("points", points)
-    if points.ndim != 1 or len(points) < 3 or not np.isfinite(points).all():
-        raise ValueError(
-            f"points must be at least 3 finite numbers in a row, got shape {points.shape}"
-        )
+    points = shaped("points", points, (None,))
+    if len(points) < 3:
+        raise ValueError(f"points must be at least 3, got {len(points)}")
     gaps = np.diff(points)
     apart = (points[-1] - points[0]) / (len(points) - 1)
     if not (apart > 0 and np.abs(gaps - apart).max() < 1e-6 * apart):
@@ -112,8 +109,8 @@ def stationary_masses(matrix) -> np.ndarray:
         If a column does not sum to 1, if more than one law stays, or if the
         first or the last point holds so much that the grid cuts the law off.
     """
-    matrix = numbers("matrix", matrix)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    matrix = shaped("matrix", matrix, (None, None))
+    if matrix.shape[0] != matrix.shape[1] or not len(matrix):
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
     off = np.abs(matrix.sum(0) - 1).max()
     if not off < 1e-9:

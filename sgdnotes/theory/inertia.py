@@ -8,13 +8,14 @@ import numpy as np
 from scipy.sparse import block_array, csc_array, diags_array, eye_array
 from scipy.sparse.linalg import splu
 
-from sgdnotes.checks import finite, positive, whole
+from sgdnotes.checks import loss_of, positive, shaped, whole
 
 __all__ = ["inertial_relaxation_rate"]
 
 _FIRST, _MOST = 8, 1024  # Hermite functions of the velocity
 _SAME = 1e-4  # relative change of the rate at twice as many; of the next it is far less
 _ROUNDS = 200
+_CELLS = 10_000
 
 
 def inertial_relaxation_rate(
@@ -60,26 +61,34 @@ def inertial_relaxation_rate(
     density is stationary on the grid. The number of functions is doubled until the
     rate changes by less than 10⁻⁴; it converges faster than any power.
     """
-    if loss.dimension != 1:
-        raise ValueError(f"loss must have 1 parameter, got {loss.dimension}")
+    loss_of(loss, 1)
     temperature, mass = positive("temperature", temperature), positive("mass", mass)
-    cells = whole("cells", cells, 10)
-    if np.shape(box) != (2,) or not finite("box[0]", box[0]) < finite("box[1]", box[1]):
+    cells = whole("cells", cells, 10, _CELLS)
+    low, high = shaped("box", box, (2,))
+    if not low < high:
         raise ValueError(f"box must be (low, high), got {box!r}")
-    low, high = map(float, box)
     width = (high - low) / cells
     centres = low + width * (np.arange(cells) + 0.5)
     walls = low + width * np.arange(1, cells)  # between two cells
-    loss_there = loss.value(centres)
-    gibbs = np.exp(-(loss_there - loss_there.min()) / (2 * temperature))
-    gibbs /= np.linalg.norm(gibbs)
-    slopes = [
-        _slope(loss_there, temperature, width, inner=True),
-        _slope(loss.value(np.r_[low, walls, high]), temperature, width, inner=False),
-    ]
+    with np.errstate(all="ignore"):
+        loss_there = loss.value(centres)
+        gibbs = np.exp(-(loss_there - loss_there.min()) / (2 * temperature))
+        gibbs /= np.linalg.norm(gibbs)
+        slopes = [
+            _slope(loss_there, temperature, width, inner=True),
+            _slope(loss.value(np.r_[low, walls, high]), temperature, width, inner=False),
+        ]
+        speed = np.sqrt(temperature / mass)
+        steepest = max(abs(slope.data).max() for slope in slopes) * speed
+    if not (np.isfinite(gibbs).all() and np.isfinite(steepest)):
+        raise ValueError(
+            "temperature must be so high, mass neither so small nor so large, and box where the "
+            f"loss is such, that all rates are numbers, got {temperature!r}, {mass!r}, {box!r}"
+        )
     orders, before = _FIRST, np.inf
     while orders <= _MOST:
-        rate = _slowest(slopes, gibbs, np.sqrt(temperature / mass), mass, orders)
+        with np.errstate(all="ignore"):
+            rate = _slowest(slopes, gibbs, speed, mass, orders)
         if abs(rate - before) <= _SAME * rate:
             return rate
         orders, before = 2 * orders, rate
@@ -109,6 +118,8 @@ def _slowest(slopes, gibbs, speed, mass, orders):
             up = np.sqrt(k + 1) * speed * slopes[k % 2]
             rows[k + 1][k], rows[k][k + 1] = -up, up.T
     chain = csc_array(block_array(rows))
+    if not np.isfinite(chain.data).all():
+        raise ValueError(f"mass must be larger: its rates overflow at {mass!r}")
     size = chain.shape[0]
     # Away from the eigenvalue 0, and by little beside all others.
     shift = 1e-9 * min(1 / mass, speed)

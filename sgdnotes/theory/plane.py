@@ -62,7 +62,8 @@ class Plane:
         loss_of(self.loss, 2)
         heat = shaped("temperature", positive("temperature", self.temperature, axes=1), (), (2,))
         heat = np.broadcast_to(heat, (2,))
-        if finite("stirring", self.stirring) and heat[0] != heat[1]:
+        object.__setattr__(self, "stirring", finite("stirring", self.stirring))
+        if self.stirring and heat[0] != heat[1]:
             raise ValueError(f"stirring must be 0 with two temperatures, got {self.stirring!r}")
         box = shaped("box", self.box, (2, 2))
         if not (box[:, 0] < box[:, 1]).all():
@@ -105,8 +106,13 @@ class Plane:
             for a, b, u, sign in ((low, high, climb, turn), (high, low, -climb, -turn)):
                 rate = T / h**2 * _bernoulli(u)
                 if sign:
-                    here = loss.ravel()[a]
-                    rate += sign * (np.exp((here - right) / T) - np.exp((here - left) / T))
+                    with np.errstate(all="ignore"):
+                        here = loss.ravel()[a]
+                        rate += sign * (np.exp((here - right) / T) - np.exp((here - left) / T))
+                    if not np.isfinite(rate).all():
+                        raise ValueError(
+                            f"stirring must be smaller: its rates overflow, got {self.stirring!r}"
+                        )
                 rows.append(a)
                 columns.append(b)
                 rates.append(rate)
