@@ -295,6 +295,20 @@ def test_values_that_share_randomness_are_not_judged_together():
     claim("B1").measured(alike, np.ones(9), independent=False)
 
 
+def test_one_of_many_values_that_share_randomness_must_not_be_off():
+    for values in ([1.0, 1.06], [1.06, 1.0]):
+        with pytest.raises(ClaimFailed, match=r"\|z\| = 6.0"):
+            claim("B1").measured(Estimate(values, [0.01, 0.01]), np.ones(2), independent=False)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_positive_symbols_are_tried_at_positive_points_alone(whole):
+    k = sp.Symbol("k", positive=True, integer=whole)
+    # Equal for every positive k, so it is no rival.
+    with pytest.raises(ClaimFailed, match="not rejected"):
+        claim("B1").exact(k, k, rival=k + sp.floor(sp.exp(-k)))
+
+
 # What must not pass by accident.
 
 
