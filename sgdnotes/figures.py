@@ -44,8 +44,9 @@ def _drawable(ax, method: str):
         raise ValueError(f"ax must be Matplotlib's Axes, got {ax!r}")
 
 
-def _several(estimate):
-    if np.ndim(getattr(estimate, "standard_error", None)) != 1:
+def _several(estimate, *axes):
+    error = getattr(estimate, "standard_error", None)
+    if error is None or np.ndim(error) not in (axes or (1,)):
         raise ValueError(f"estimate must be an Estimate of (n,) values, got {estimate!r}")
 
 
@@ -111,9 +112,9 @@ def use_style(formats: str = "svg") -> None:
 
 
 def errorbars(ax, x, estimate, **style):
-    """Draw an `Estimate` of (n,) values with bars of two standard errors."""
+    """Draw an `Estimate` of one value or of (n,) with bars of two standard errors."""
     _drawable(ax, "errorbar")
-    _several(estimate)
+    _several(estimate, 0, 1)
     x = shaped("x", x, np.shape(estimate.value))
     style = {"fmt": "o", "capsize": 2, "elinewidth": 1.2, "zorder": 3} | style
     return ax.errorbar(x, estimate.value, yerr=2 * np.asarray(estimate.standard_error), **style)

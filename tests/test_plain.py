@@ -135,7 +135,7 @@ def test_a_readers_own_copy_is_never_written_over(tmp_path):
 def test_what_a_chapter_reads_lies_beside_it_or_is_fetched_from_the_site(tmp_path, monkeypatch):
     plain.write(tmp_path, "first")
     found = {name for chapter in BOOK.chapters.values() for name in plain.reads(chapter)}
-    assert found == {"data/network.json"}
+    assert found == {"data/network.json", "data/rare.json"}
     for name in found:
         assert (tmp_path / name).read_bytes() == (ROOT / "notebooks" / name).read_bytes()
     network, *_ = [p for p in CHAPTERS if plain.reads(BOOK.chapters[p])]
