@@ -28,7 +28,7 @@ REPORT = {
 def test_the_table_counts_what_was_noticed_and_names_what_was_not():
     text = "\n".join(trust.mutants_text(REPORT))
     assert "Of 6 wrong formulas the checks notice 3; 1 change nothing" in text
-    assert "1 are not noticed; 1 have not been tried" in text
+    assert "1 are not noticed; 1 have not been tried yet" in text
     assert "Noticed first by a unit test: 2, a claim: 1." in text
     assert "| `a.py` | 6 | 3 | 1 | 1 | 1 |" in text
     assert text.endswith("- `a.py`: no half")

@@ -48,11 +48,7 @@ def mutants_text(report: dict) -> list[str]:
         f"Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
         f"{count['equivalent']} change nothing, for a reason that the list gives, and "
         f"{count['survived']} are not noticed"
-        + (
-            f"; {untried} have not been tried since they or their tests changed. "
-            if untried
-            else ". "
-        )
+        + (f"; {untried} have not been tried yet, or not since they changed. " if untried else ". ")
         + f"(`python3 make.py mutants`, {report['day']}, {report['machine']}, "
         f"Python {report['python']}.)",
         "",
@@ -61,12 +57,15 @@ def mutants_text(report: dict) -> list[str]:
     if who:
         told = sorted(set(who), key=who.count, reverse=True)
         lines += ["Noticed first by " + ", ".join(f"{w}: {who.count(w)}" for w in told) + ".", ""]
-    lines += ["| file | wrong formulas | noticed | change nothing | not noticed | not tried |"]
+    lines += ["::::{dropdown} By file", ""]
+    lines += ["| file | listed | noticed | no change | missed | untried |"]
     lines += ["|:--|--:|--:|--:|--:|--:|"]
     for file, row in report["files"].items():
         cells = [row.get(kind, 0) for kind in KINDS]
         rest = row["mutants"] - sum(cells)
-        lines.append(f"| `{file}` | {row['mutants']} | {' | '.join(map(str, cells))} | {rest} |")
+        short = file.removeprefix("sgdnotes/").removeprefix("notebooks/")
+        lines.append(f"| `{short}` | {row['mutants']} | {' | '.join(map(str, cells))} | {rest} |")
+    lines += ["", "::::"]
     missed = [e for e in entries if e["outcome"] == "survived"]
     if missed:
         lines += ["", "Not noticed:", "", *(f"- `{e['file']}`: {e['wrong']}" for e in missed)]
