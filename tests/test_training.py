@@ -149,11 +149,11 @@ def test_the_error_of_the_kurtosis_is_that_of_many_repetitions_with_a_heavy_tail
     draw = np.random.default_rng(3)
     pulls = draw.standard_normal(200) * np.exp(0.8 * draw.standard_normal(200))
     net = SimpleNamespace(
-        dimension=1, value=None, gradient=None, example_gradients=lambda x: pulls[:, None]
+        value=None, gradient=None, dimension=1, example_gradients=lambda x: pulls[:, None]
     )
     one, z, ratio = None, [], []
     for _ in range(400):
-        one, drawn = al.noise_kurtosis(net, np.zeros(1), np.eye(1), [4, 16], 500, draw)
+        one, drawn = al.noise_kurtosis(net, [0.0], np.eye(1), [4, 16], 500, draw)
         z.append(drawn.z(one / np.array([[4], [16]]))[:, 0])
         batch = pulls[draw.integers(200, size=(500, 16))].mean(1) - pulls.mean()
         ratio.append(estimate.jackknife(lambda m: np.mean(m**4) / np.mean(m**2) ** 2 - 3, batch))
