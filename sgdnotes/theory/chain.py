@@ -110,7 +110,7 @@ def stationary_masses(matrix) -> np.ndarray:
         first or the last point holds so much that the grid cuts the law off.
     """
     matrix = shaped("matrix", matrix, (None, None))
-    if matrix.shape[0] != matrix.shape[1] or not len(matrix):
+    if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"matrix must be square, got shape {matrix.shape}")
     off = np.abs(matrix.sum(0) - 1).max()
     if not off < 1e-9:

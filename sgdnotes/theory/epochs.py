@@ -74,7 +74,8 @@ def epoch_covariance(
     # The same refusals as with replacement.
     sgd_covariance(hessian, noise_covariance, learning_rate, batch_size, momentum)
     scalar = np.ndim(hessian) == 0
-    h, sigma = (np.atleast_2d(numbers("hessian", m)) for m in (hessian, noise_covariance))
+    h = np.atleast_2d(numbers("hessian", hessian))
+    sigma = np.atleast_2d(numbers("noise_covariance", noise_covariance))
     learning_rate, momentum = float(learning_rate), float(momentum)
     d, steps, eye = len(h), examples // batch_size, np.eye(len(h))
     one = sigma / batch_size * (examples - batch_size) / (examples - 1)
