@@ -2,9 +2,11 @@
 
     python3 make.py seeds N [NN …]
 
-runs the notebooks (all, or those that begin so) N times each with every integer seed
-moved elsewhere, and stores what it saw, chapter by chapter, in `audit/seeds.json`, from
-which the book makes its page. What is exact does not depend on a seed and is left out.
+runs the notebooks (all, or those that begin so) with N other families of seeds, every
+integer seed moved elsewhere, and stores what it saw, chapter by chapter, in
+`audit/seeds.json`, from which the book makes its page. Families that were run before, of
+code that has not changed since, are not run again: a larger N adds to them. What is exact
+does not depend on a seed: it is run once, and its checks are left out.
 """
 
 from __future__ import annotations
@@ -13,38 +15,21 @@ import ast
 import collections
 import contextlib
 import datetime
+import hashlib
 import json
+import multiprocessing
 import os
 import platform
 import sys
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 STORED = ROOT / "audit" / "seeds.json"
 EDGES = [k / 4 for k in range(-20, 21)]  # of the histogram of z
-
-
 STRIDE = 1_000_003  # between the families of a seed: no chapter's own seeds come so far
-
-
-class Reseed(ast.NodeTransformer):
-    """Each seed that a call names is moved, wherever it was computed."""
-
-    def visit_Call(self, node):
-        self.generic_visit(node)
-        if ast.unparse(node.func).endswith("default_rng") and node.args:
-            node.args = [self.moved(node.args[0])]
-        for keyword in node.keywords:
-            if keyword.arg == "rng":
-                keyword.value = self.moved(keyword.value)
-        return node
-
-    @staticmethod
-    def moved(value):
-        return ast.Call(ast.Name("_reseeded", ast.Load()), [value], [])
+BATCH = 20  # families between two writings of what was seen
 
 
 def code(notebook: Path) -> list[str]:
@@ -52,50 +37,155 @@ def code(notebook: Path) -> list[str]:
     return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
-def rerun(notebook: Path, family: int) -> dict:
-    """One run of a notebook's cells: the z of each measured check, and what failed."""
-    import matplotlib
+def plain(source: str) -> str:
+    """What Python does with a source: neither comments nor docstrings matter."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        match getattr(node, "body", None):
+            case [ast.Expr(ast.Constant()), *rest]:
+                node.body = [ast.Pass(), *rest]
+    return ast.dump(tree)
 
-    matplotlib.use("agg")
+
+def digest(notebook: Path) -> str:
+    """Of all that the numbers of a notebook depend on."""
+    cells = code(notebook)
+    known = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
+    for source in cells + [f.read_text("utf8") for f in sorted(ROOT.glob("sgdnotes/**/*.py"))]:
+        known.update(plain(source).encode())
+    for data in sorted((ROOT / "notebooks" / "data").iterdir()):
+        if any(data.name in cell for cell in cells):
+            known.update(data.read_bytes())
+    return known.hexdigest()[:16]
+
+
+class Reseed(ast.NodeTransformer):
+    """Each seed that a call names is moved, wherever it was computed."""
+
+    moved = 0
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        if ast.unparse(node.func).endswith("default_rng") and node.args:
+            node.args = [self.move(node.args[0])]
+        for keyword in node.keywords:
+            if keyword.arg == "rng":
+                keyword.value = self.move(keyword.value)
+        return node
+
+    def move(self, value):
+        self.moved += 1
+        return ast.Call(ast.Name("_reseeded", ast.Load()), [value], [])
+
+
+def written(statement: ast.AST) -> set[str]:
+    """The names that a statement binds, or whose objects it may change."""
+    match statement:
+        case ast.FunctionDef(name) | ast.ClassDef(name):
+            return {name}
+        case ast.Import(names) | ast.ImportFrom(_, names):
+            return {alias.asname or alias.name for alias in names}
+        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return set()  # what they bind is their own
+        case ast.Expr(ast.Call(func, args, keywords)):  # called for what it does
+            found = set(map(root, [func, *args, *(k.value for k in keywords)]))
+        case ast.Name(_, ctx) | ast.Attribute(_, _, ctx) | ast.Subscript(_, _, ctx):
+            found = set() if isinstance(ctx, ast.Load) else {root(statement)}
+        case _:
+            found = set()
+    return found.union(*map(written, ast.iter_child_nodes(statement))) - {""}
+
+
+def root(node: ast.expr) -> str:
+    """The name that an expression such as a.b[c] begins with."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def statements(notebook: Path):
+    """(code cell, compiled statement, may it depend on a seed?), in the notebook's order.
+
+    Those that do not are run first and once. So a name that several statements write
+    counts as seeded: its value depends on when they run.
+    """
+    parts = [(n, part) for n, cell in enumerate(code(notebook)) for part in ast.parse(cell).body]
+    imports = [part for _, part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
+    modules = set().union(*map(written, imports))
+    writers = collections.Counter(name for _, part in parts for name in written(part))
+    seeded = {name for name, times in writers.items() if times > 1} - modules
+    for number, part in parts:
+        reseed = Reseed()
+        part = ast.fix_missing_locations(reseed.visit(part))
+        names = {n.id for n in ast.walk(part) if isinstance(n, ast.Name)} | written(part)
+        depends = bool(reseed.moved or names & seeded)
+        if depends:
+            seeded |= written(part) - modules
+        block = ast.Module([part], [])
+        yield number, compile(block, f"{notebook.stem}, code cell {number}", "exec"), depends
+
+
+def run(chosen, known: dict) -> list:
+    """Run statements; of a cell that breaks the rest is left out and the error told."""
     import matplotlib.pyplot as plt
-    import numpy as np
 
-    from sgdnotes import claims
-
-    seen, failed, broken = [], [], []
-
-    def reseeded(value):
-        if isinstance(value, list | tuple):
-            return [*value, family]
-        return value + STRIDE * family if isinstance(value, int | np.integer) else value
-
-    def measured(self, estimate, expected, *args, **options):
-        z = np.ravel(estimate.z(expected, options.get("bias", 0.0)))
-        seen.append((self.id, self.says, bool(np.any(options.get("bias", 0.0))), z.tolist()))
-        try:
-            return check(self, estimate, expected, *args, **options)
-        except claims.ClaimFailed as error:
-            failed.append((self.id, self.says, str(error)))
-
-    check, exact = claims.Claim.measured, claims.Claim.exact
-    claims.Claim.measured, claims.Claim.exact = measured, lambda *args, **options: None
-    known = {"_reseeded": reseeded, "__name__": "notebook"}
-    this = sys.modules["__main__"]  # IPython, which a cell may wake, puts its own there
-    os.chdir(notebook.parent)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(None):
-            warnings.simplefilter("ignore")
-            for number, cell in enumerate(code(notebook)):
-                tree = ast.fix_missing_locations(Reseed().visit(ast.parse(cell)))
+    broken = {}
+    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+        warnings.simplefilter("ignore")
+        for number, statement in chosen:
+            if number not in broken:
                 try:
-                    exec(compile(tree, f"{notebook.stem}, code cell {number}", "exec"), known)
+                    exec(statement, known)
                 except Exception as error:
-                    broken.append((number, f"{type(error).__name__}: {error}"[:200]))
-                plt.close("all")
-    finally:
+                    broken[number] = f"{type(error).__name__}: {error}"[:200]
+    plt.close("all")
+    return list(broken.items())
+
+
+class Chapter:
+    """A notebook whose unseeded statements have run; each family runs the others in a fork."""
+
+    def __init__(self, notebook: Path):
+        self.known = {"_reseeded": lambda value: value, "__name__": "notebook"}
+        parts = list(statements(notebook))
+        os.chdir(notebook.parent)
+        this = sys.modules["__main__"]  # IPython, which a cell may wake, puts its own there
+        self.broken = run([part[:2] for part in parts if not part[2]], self.known)
         sys.modules["__main__"] = this
-        claims.Claim.measured, claims.Claim.exact = check, exact
-    return {"notebook": notebook.stem, "seen": seen, "failed": failed, "broken": broken}
+        self.seeded = [part[:2] for part in parts if part[2]]
+
+    def rerun(self, family: int) -> dict:
+        """The z of each measured check with one family, and what failed."""
+        import numpy as np
+
+        from sgdnotes import claims
+
+        seen, failed = [], []
+
+        def reseeded(value):
+            if isinstance(value, list | tuple):
+                return [*value, family]
+            return value + STRIDE * family if isinstance(value, int | np.integer) else value
+
+        def measured(self, estimate, expected, *args, **options):
+            z = np.ravel(estimate.z(expected, options.get("bias", 0.0)))
+            seen.append((self.id, self.says, bool(np.any(options.get("bias", 0.0))), z.tolist()))
+            try:
+                return check(self, estimate, expected, *args, **options)
+            except claims.ClaimFailed as error:
+                failed.append((self.id, self.says, str(error)))
+
+        check, claims.Claim.measured = claims.Claim.measured, measured
+        self.known["_reseeded"] = reseeded
+        broken = self.broken + run(self.seeded, self.known)
+        return {"seen": seen, "failed": failed, "broken": broken}
+
+
+_chapters: list[Chapter] = []  # the one at work: a fork finds it here, it cannot be sent
+
+
+def rerun(family: int) -> dict:
+    return _chapters[-1].rerun(family)
 
 
 def summary(runs: list[dict]) -> dict:
@@ -131,6 +221,29 @@ def summary(runs: list[dict]) -> dict:
     }  # fmt: skip
 
 
+def together(old: dict, new: dict) -> dict:
+    """The summary of two sets of families of the same code."""
+    checks = {(c["id"], c["says"]): c for c in old["checks"]}
+    for c in new["checks"]:
+        if before := checks.get((c["id"], c["says"])):
+            n, m = before["values"], c["values"]
+            mean = (n * before["mean"] + m * c["mean"]) / (n + m)
+            square = sum(k * (x["sd"] ** 2 + x["mean"] ** 2) for k, x in ((n, before), (m, c)))
+            c = c | {key: before[key] + c[key] for key in ("runs", "fails", "values")}
+            c |= {"biased": before["biased"] or c["biased"], "mean": round(mean, 4),
+                  "sd": round(max(square / (n + m) - mean**2, 0) ** 0.5, 4)}  # fmt: skip
+        checks[c["id"], c["says"]] = c
+    broken = collections.Counter()
+    for *place, times in old["broken"] + new["broken"]:
+        broken[tuple(place)] += times
+    return new | {
+        "families": old["families"] + new["families"],
+        "checks": list(checks.values()),
+        "broken": [[*place, times] for place, times in broken.items()],
+        "z": [a + b for a, b in zip(old["z"], new["z"], strict=True)],
+    }
+
+
 def odd(check: dict) -> bool:
     """Is the law of a check's z told from the standard normal? (A stated bias moves it.)"""
     n = check["values"]
@@ -139,31 +252,50 @@ def odd(check: dict) -> bool:
     return abs(check["mean"]) > 4 / n**0.5 or not 0.7 < check["sd"] < 1.3
 
 
+def tell(name: str, report: dict):
+    """One line a chapter, and one for each check or cell that needs a look."""
+    ran, failed = (sum(c[key] for c in report["checks"]) for key in ("runs", "fails"))
+    print(f"{name}: {report['families']} families, {failed} of {ran} fail", flush=True)
+    for check in report["checks"]:
+        if check["fails"] or odd(check):
+            print(
+                "  {id} fails {fails} of {runs}, z {mean:+.2f} ± {sd:.2f} of "
+                "{values}: {says}".format(**check)
+            )
+    for number, error, times in report["broken"]:
+        print(f"  code cell {number}, {times} times: {error}")
+
+
 def main(count: str, *names: str):
-    count = int(count)
+    import matplotlib
+
+    from sgdnotes import claims
+
+    matplotlib.use("agg")
+    claims.Claim.exact = lambda *args, **options: None
+    context = multiprocessing.get_context("fork")
     stored = json.loads(STORED.read_text("utf8")) if STORED.exists() else {}
     for gone in set(stored) - {n.stem for n in NOTEBOOKS}:
         del stored[gone]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for notebook in NOTEBOOKS:
-            if names and not notebook.name.startswith(names):
-                continue
-            runs = list(pool.map(rerun, [notebook] * count, range(1, count + 1)))
-            told = stored[notebook.stem] = summary(runs)
-            ran, failed = (sum(c[key] for c in told["checks"]) for key in ("runs", "fails"))
-            print(f"{notebook.stem}: {failed} of {ran} fail", flush=True)
-            for check in told["checks"]:
-                if check["fails"] or odd(check):
-                    print(
-                        "  {id} fails {fails} of {runs}, z {mean:+.2f} ± {sd:.2f} of "
-                        "{values}: {says}".format(**check)
-                    )
-            for number, error, times in told["broken"]:
-                print(f"  code cell {number}, {times} times: {error}")
+    for notebook in NOTEBOOKS:
+        name, now = notebook.stem, digest(notebook)
+        if names and not name.startswith(names):
+            continue
+        if stored.get(name, {}).get("code") != now:
+            stored.pop(name, None)
+        _chapters.clear()
+        while (done := stored.get(name, {}).get("families", 0)) < int(count):
+            if not _chapters:
+                _chapters.append(Chapter(notebook))
+            families = range(done + 1, min(done + BATCH, int(count)) + 1)
+            with context.Pool(maxtasksperchild=1) as pool:
+                seen = {"code": now} | summary(pool.map(rerun, families, chunksize=1))
+            stored[name] = together(stored[name], seen) if name in stored else seen
             STORED.write_text(
                 json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n",
                 "utf8",
             )
+        tell(name, stored[name])
 
 
 if __name__ == "__main__":
