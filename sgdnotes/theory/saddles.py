@@ -68,10 +68,11 @@ def eyring_kramers_rate(
 def inertial_rate(
     loss, minimum, saddle, temperature: float, mass: float, *, log: bool = False
 ) -> float:
-    """The same with inertia, for mΦ̈ + Φ̇ = −∇L + √(2T) Ẇ: Kramers's law for friction 1.
+    """Rate of escape over a saddle of mΦ̈ + Φ̇ = −∇L + √(2T) Ẇ: Kramers's law with inertia.
 
-    λ₊ = (√(1 − 4mλ₋) − 1)/(2m) takes the place of −λ₋. SGD with momentum
-    μ and learning rate η has the mass m = η/(1 − μ)², in the time of steps of η/(1 − μ).
+    λ₊/(2π) √(det H_a/−det H_b) exp(−ΔL/T), with λ₊ = (√(1 − 4mλ₋) − 1)/(2m) and λ₋ the
+    negative eigenvalue of H_b. SGD with momentum μ and learning rate η has the mass
+    m = η/(1 − μ)², in the time of steps of η/(1 − μ).
 
     Parameters
     ----------
