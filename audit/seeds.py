@@ -192,33 +192,33 @@ def summary(runs: list[dict]) -> dict:
     """Of one chapter: how often each check ran and failed, and the law of its z."""
     import numpy as np
 
-    checks = collections.defaultdict(lambda: {"runs": 0, "fails": 0, "z": [], "biased": False})
+    checks = collections.defaultdict(lambda: {"fails": 0, "z": [], "biased": False})
     broken = collections.Counter()
     for run in runs:
         for id, says, biased, z in run["seen"]:
             entry = checks[id, says]
-            entry["runs"] += 1
-            entry["z"] += z
+            entry["z"].append(z)
             entry["biased"] |= biased
         for id, says, _ in run["failed"]:
             checks[id, says]["fails"] += 1
         broken.update(tuple(place) for place in run["broken"])
-    plain = np.concatenate([c["z"] for c in checks.values() if not c["biased"]] or [[]])
+    told, unbiased = [], [[]]
+    for (id, says), c in checks.items():
+        z, means = np.concatenate(c["z"]), [np.mean(values) for values in c["z"]]
+        unbiased += [] if c["biased"] else [z]
+        told.append({
+            "id": id, "says": says, "runs": len(means), "fails": c["fails"],
+            "biased": c["biased"], "values": len(z), "mean": round(float(np.mean(z)), 3),
+            "sd": round(float(np.std(z)), 3), "between": round(float(np.std(means)), 3),
+        })  # fmt: skip
     return {
         "families": len(runs),
         "day": datetime.date.today().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {sys.version.split()[0]}",
-        "checks": [
-            {
-                "id": id, "says": says, "runs": c["runs"], "fails": c["fails"],
-                "biased": c["biased"], "values": len(c["z"]),
-                "mean": round(float(np.mean(c["z"])), 3), "sd": round(float(np.std(c["z"])), 3),
-            }
-            for (id, says), c in checks.items()
-        ],
+        "checks": told,
         "broken": [[*place, times] for place, times in broken.items()],
-        "z": np.histogram(plain, [-np.inf, *EDGES, np.inf])[0].tolist(),
-    }  # fmt: skip
+        "z": np.histogram(np.concatenate(unbiased), [-np.inf, *EDGES, np.inf])[0].tolist(),
+    }
 
 
 def together(old: dict, new: dict) -> dict:
@@ -226,12 +226,16 @@ def together(old: dict, new: dict) -> dict:
     checks = {(c["id"], c["says"]): c for c in old["checks"]}
     for c in new["checks"]:
         if before := checks.get((c["id"], c["says"])):
-            n, m = before["values"], c["values"]
-            mean = (n * before["mean"] + m * c["mean"]) / (n + m)
-            square = sum(k * (x["sd"] ** 2 + x["mean"] ** 2) for k, x in ((n, before), (m, c)))
+            both, part = (before, c), before["values"] / (before["values"] + c["values"])
+            mean = part * before["mean"] + (1 - part) * c["mean"]
+            spread = {
+                key: sum(w * (x[key] ** 2 + (x["mean"] - mean) ** 2)
+                         for w, x in zip((part, 1 - part), both, strict=True)) ** 0.5
+                for key in ("sd", "between")
+            }  # fmt: skip
             c = c | {key: before[key] + c[key] for key in ("runs", "fails", "values")}
-            c |= {"biased": before["biased"] or c["biased"], "mean": round(mean, 4),
-                  "sd": round(max(square / (n + m) - mean**2, 0) ** 0.5, 4)}  # fmt: skip
+            c |= {"biased": before["biased"] or c["biased"], "mean": round(mean, 4)}
+            c |= {key: round(value, 4) for key, value in spread.items()}
         checks[c["id"], c["says"]] = c
     broken = collections.Counter()
     for *place, times in old["broken"] + new["broken"]:
@@ -245,11 +249,14 @@ def together(old: dict, new: dict) -> dict:
 
 
 def odd(check: dict) -> bool:
-    """Is the law of a check's z told from the standard normal? (A stated bias moves it.)"""
-    n = check["values"]
-    if check["biased"] or n < 20:
+    """Is the law of a check's z told from the standard normal? (A stated bias moves it.)
+
+    Values of one run may share their randomness, so the means of runs give the error.
+    """
+    if check["biased"] or check["runs"] < 20:
         return False
-    return abs(check["mean"]) > 4 / n**0.5 or not 0.7 < check["sd"] < 1.3
+    shifted = abs(check["mean"]) > 4 * check["between"] / check["runs"] ** 0.5
+    return shifted or not 0.7 < check["sd"] < 1.3
 
 
 def tell(name: str, report: dict):
