@@ -251,11 +251,12 @@ def together(old: dict, new: dict) -> dict:
 def odd(check: dict) -> bool:
     """Is the law of a check's z told from the standard normal? (A stated bias moves it.)
 
-    Values of one run may share their randomness, so the means of runs give the error.
+    Values of one run may share their randomness, so the means of runs give the error. A
+    tenth of an error bar is no matter: z of the parts of a whole is not linear in them.
     """
     if check["biased"] or check["runs"] < 20:
         return False
-    shifted = abs(check["mean"]) > 4 * check["between"] / check["runs"] ** 0.5
+    shifted = abs(check["mean"]) > max(0.1, 4 * check["between"] / check["runs"] ** 0.5)
     return shifted or not 0.7 < check["sd"] < 1.3
 
 
