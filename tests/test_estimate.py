@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from sgdnotes.experiment import Estimate, UpperBound
 from sgdnotes.experiment.estimate import (
@@ -127,14 +128,30 @@ def test_a_density_sums_to_the_share_inside_its_edges():
     samples = np.array([0.1, 0.2, 0.6, 1.7, 5.0])
     got = density(samples, [0.0, 0.5, 1.0, 2.0])
     assert np.allclose(got.value, [0.8, 0.4, 0.2])
-    assert got.standard_error[0] == pytest.approx(np.sqrt(0.4 * 0.6 / 5) / 0.5)
+    assert got.standard_error[0] == pytest.approx(np.sqrt(10 / 21 * 11 / 21 / 5) / 0.5)
 
 
-def test_an_empty_bin_and_a_full_bin_still_have_an_error():
+def test_an_empty_bin_and_a_full_bin_have_the_same_error():
     got = density(np.full(100, 0.5), [0.0, 1.0, 2.0])
     assert got.value.tolist() == [1.0, 0.0]
-    assert (got.standard_error > 0).all()
-    assert got.standard_error[1] == pytest.approx(0.01, rel=0.1)
+    assert got.standard_error == pytest.approx(np.sqrt(8 * 108) / 116 / 10)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.02, 0.04, 0.1, 0.5, 0.97])
+def test_a_true_density_is_seldom_refused_however_few_samples_a_bin_holds(share):
+    n, edges = 500, [0.0, 1.0]
+    refused = 0.0
+    for k in range(n + 1):
+        chance = binom.pmf(k, n, share)
+        if chance > 1e-9:
+            samples = np.repeat([0.5, 1.5], [k, n - k])
+            refused += chance * (abs(density(samples, edges).z([share])[0]) > 4)
+    assert refused < 2e-4  # a normal law: 6e-5; with the binomial error it is 0.7 %
+
+
+def test_the_error_of_a_well_filled_bin_is_the_binomial_one():
+    got = density(np.repeat([0.5, 1.5], [4_000, 6_000]), [0.0, 1.0])
+    assert got.standard_error == pytest.approx(np.sqrt(0.4 * 0.6 / 10_000), rel=1e-3)
 
 
 def test_z_is_signed_and_counts_standard_errors():
