@@ -250,6 +250,7 @@ def seeds(*options):
     """Rerun every measured check with N other families of seeds: seeds N [09 …].
 
     Without chapters the whole book is rerun, which takes hours, and the result stored.
+    What was run before, of code that has not changed since, counts: a larger N adds to it.
     """
     if not options or not options[0].isdecimal():
         stop("seeds needs the number of families, as in: python3 make.py seeds 20")
