@@ -257,7 +257,7 @@ def odd(check: dict) -> bool:
     if check["biased"] or check["runs"] < 20:
         return False
     shifted = abs(check["mean"]) > max(0.1, 4 * check["between"] / check["runs"] ** 0.5)
-    return shifted or not 0.7 < check["sd"] < 1.3
+    return shifted or abs(check["sd"] - 1) > max(0.15, 3 / (2 * check["runs"]) ** 0.5)
 
 
 def tell(name: str, report: dict):
@@ -265,7 +265,7 @@ def tell(name: str, report: dict):
     ran, failed = (sum(c[key] for c in report["checks"]) for key in ("runs", "fails"))
     print(f"{name}: {report['families']} families, {failed} of {ran} fail", flush=True)
     for check in report["checks"]:
-        if check["fails"] or odd(check):
+        if check["fails"] or check["odd"]:
             print(
                 "  {id} fails {fails} of {runs}, z {mean:+.2f} ± {sd:.2f} of "
                 "{values}: {says}".format(**check)
@@ -299,6 +299,8 @@ def main(count: str, *names: str):
             with context.Pool(maxtasksperchild=1) as pool:
                 seen = {"code": now} | summary(pool.map(rerun, families, chunksize=1))
             stored[name] = together(stored[name], seen) if name in stored else seen
+            for check in stored[name]["checks"]:
+                check["odd"] = odd(check)
             STORED.write_text(
                 json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n",
                 "utf8",

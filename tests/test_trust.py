@@ -47,8 +47,12 @@ def test_who_noticed_is_told_by_its_kind():
 
 def seeds(fails, z):
     return {
-        "checks": [{"runs": 1500, "fails": fails}, {"runs": 500, "fails": 0}], "families": 20,
-        "day": "2026-01-02", "machine": "2 cores", "z": z,
+        "checks": [
+            {"runs": 1500, "fails": fails, "odd": False},
+            {"runs": 500, "fails": 0, "odd": fails > 0, "id": "B1", "says": "small", "mean": -0.5,
+             "sd": 0.91},
+        ],
+        "families": 20, "day": "2026-01-02", "machine": "2 cores", "z": z,
     }  # fmt: skip
 
 
@@ -66,6 +70,9 @@ def test_other_seeds_are_told_in_failures_a_thousand():
     assert "0.10% lie beyond 3" in text[0]
     assert "0.050% beyond 4" in text[0]
     assert "| 01 | 20 | 2000 | 1 | 2026-01-02 |" in text
+    assert "- small (B1, chapter 1): −0.50 ± 0.91" in text
+    assert not any("chapter 2" in line for line in text)
+    assert "not quite normal" not in "\n".join(trust.seeds_text({"02-b": stored["02-b"]}))
 
 
 def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():

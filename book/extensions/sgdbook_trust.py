@@ -74,8 +74,14 @@ def mutants_text(report: dict) -> list[str]:
 
 def seeds_text(stored: dict) -> list[str]:
     """How often true statements fail, in Markdown."""
-    rows, runs, fails = [], 0, 0
+    rows, runs, fails, odd = [], 0, 0, []
     for chapter, report in stored.items():
+        odd += [
+            f"- {c['says']} ({c['id']}, chapter {int(chapter[:2])}): "
+            + f"{c['mean']:+.2f} ± {c['sd']:.2f}".replace("-", "−")
+            for c in report["checks"]
+            if c["odd"]
+        ]
         ran, failed = (sum(c[key] for c in report["checks"]) for key in ("runs", "fails"))
         runs, fails = runs + ran, fails + failed
         rows.append(
@@ -98,7 +104,10 @@ def seeds_text(stored: dict) -> list[str]:
         *rows,
         "",
         "::::",
-    ]
+        *(["", "::::{dropdown} Checks whose z is not quite normal", "",
+           "Mean and standard deviation of z. The chapter's last section says why.", "",
+           *odd, "", "::::"] if odd else []),
+    ]  # fmt: skip
 
 
 def histogram(edges, counts) -> str:
