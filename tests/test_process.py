@@ -71,9 +71,11 @@ def started(body, tmp_path, **options):
     return child, child.stdout.readline().strip()
 
 
+# A shell that starts the tests in the background has told them to ignore SIGINT.
 PARENT = """
-    import sys
+    import signal, sys
     from tools import process
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     inner = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', "
     inner += "'import time; time.sleep(60)']); print(p.pid, flush=True); time.sleep(60)"
     try:
