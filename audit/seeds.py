@@ -260,12 +260,21 @@ def odd(check: dict) -> bool:
     return shifted or abs(check["sd"] - 1) > max(0.15, 3 / (2 * check["runs"]) ** 0.5)
 
 
+def keep(stored: dict):
+    """Write all that was seen."""
+    for report in stored.values():
+        for check in report["checks"]:
+            check["odd"] = odd(check)
+    text = json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False)
+    STORED.write_text(text + "\n", "utf8")
+
+
 def tell(name: str, report: dict):
     """One line a chapter, and one for each check or cell that needs a look."""
     ran, failed = (sum(c[key] for c in report["checks"]) for key in ("runs", "fails"))
     print(f"{name}: {report['families']} families, {failed} of {ran} fail", flush=True)
     for check in report["checks"]:
-        if check["fails"] or check["odd"]:
+        if check["fails"] or odd(check):
             print(
                 "  {id} fails {fails} of {runs}, z {mean:+.2f} ± {sd:.2f} of "
                 "{values}: {says}".format(**check)
@@ -283,14 +292,14 @@ def main(count: str, *names: str):
     claims.Claim.exact = lambda *args, **options: None
     context = multiprocessing.get_context("fork")
     stored = json.loads(STORED.read_text("utf8")) if STORED.exists() else {}
-    for gone in set(stored) - {n.stem for n in NOTEBOOKS}:
-        del stored[gone]
+    current = {n.stem: digest(n) for n in NOTEBOOKS}
+    for name, report in list(stored.items()):
+        if report.get("code") != current.get(name):
+            del stored[name]  # its numbers were another code's
     for notebook in NOTEBOOKS:
-        name, now = notebook.stem, digest(notebook)
+        name, now = notebook.stem, current[notebook.stem]
         if names and not name.startswith(names):
             continue
-        if stored.get(name, {}).get("code") != now:
-            stored.pop(name, None)
         _chapters.clear()
         while (done := stored.get(name, {}).get("families", 0)) < int(count):
             if not _chapters:
@@ -299,13 +308,9 @@ def main(count: str, *names: str):
             with context.Pool(maxtasksperchild=1) as pool:
                 seen = {"code": now} | summary(pool.map(rerun, families, chunksize=1))
             stored[name] = together(stored[name], seen) if name in stored else seen
-            for check in stored[name]["checks"]:
-                check["odd"] = odd(check)
-            STORED.write_text(
-                json.dumps(dict(sorted(stored.items())), indent=1, ensure_ascii=False) + "\n",
-                "utf8",
-            )
+            keep(stored)
         tell(name, stored[name])
+    keep(stored)
 
 
 if __name__ == "__main__":
