@@ -15,6 +15,7 @@ import ast
 import collections
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -37,6 +38,7 @@ def code(notebook: Path) -> list[str]:
     return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
+@functools.cache  # the package's sources are part of every chapter's digest
 def plain(source: str) -> str:
     """What Python does with a source: neither comments nor docstrings matter."""
     tree = ast.parse(source)
@@ -288,6 +290,8 @@ def main(count: str, *names: str):
 
     from sgdnotes import claims
 
+    if "fork" not in multiprocessing.get_all_start_methods():
+        sys.exit("seeds: this system cannot fork a process; run it on Linux or macOS")
     matplotlib.use("agg")
     claims.Claim.exact = lambda *args, **options: None
     context = multiprocessing.get_context("fork")
