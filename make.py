@@ -256,7 +256,7 @@ def seeds(*options):
         stop("seeds needs the number of families, as in: python3 make.py seeds 20")
     set_up()
     count, *names = options
-    chosen = [notebook.name for notebook in choose(names)] if names else []
+    chosen = [notebook.stem for notebook in choose(names)] if names else []
     if not VENV.run("audit/seeds.py", count, *chosen):
         stop("the audit stopped; the message above says why")
 

@@ -292,6 +292,9 @@ def main(count: str, *names: str):
 
     if "fork" not in multiprocessing.get_all_start_methods():
         sys.exit("seeds: this system cannot fork a process; run it on Linux or macOS")
+    for wanted in names:
+        if not any(notebook.stem.startswith(wanted) for notebook in NOTEBOOKS):
+            sys.exit(f"seeds: no notebook's name begins with {wanted!r}, as 09 or 09-brownian does")
     matplotlib.use("agg")
     claims.Claim.exact = lambda *args, **options: None
     context = multiprocessing.get_context("fork")

@@ -264,6 +264,14 @@ def test_a_notebook_that_is_not_there_is_named_before_anything_is_done(library, 
     assert "no notebook begins with" in stopped(library.store_notebooks, "09", name)
 
 
+def test_the_rerun_with_other_seeds_gets_the_notebooks_that_were_named(library, monkeypatch):
+    ran = []
+    monkeypatch.setattr(library, "set_up", lambda *more: None)
+    monkeypatch.setattr(library.VENV, "run", lambda *command: ran.append(command) or True)
+    library.seeds("4", "1", "notebooks/10-limit.ipynb")
+    assert ran == [("audit/seeds.py", "4", "01-one", "10-limit")]
+
+
 @pytest.fixture
 def project(make, monkeypatch, tmp_path):
     """A project of one source of each kind; and a file in the cache and in .doctrees."""

@@ -125,3 +125,8 @@ def test_the_digest_knows_what_python_does_and_no_more(tmp_path):
     again = seeds.digest(written(tmp_path, "def f():  # new\n    '''Words.'''\n    return 1"))
     other = seeds.digest(written(tmp_path, "def f():\n    '''Old words.'''\n    return 2"))
     assert first == again != other
+
+
+def test_a_notebook_that_is_not_there_is_refused():
+    with pytest.raises(SystemExit, match="no notebook's name begins"):
+        seeds.main("1", "09-brownian-motion.ipynb")
