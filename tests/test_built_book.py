@@ -35,7 +35,8 @@ LOOK = """() => {
   }
   return {
     unrendered: all(".math").filter((m) => !m.querySelector("mjx-container")).map(shown),
-    broken: all("[data-mjx-error], mjx-merror, merror, [data-mml-node=merror]").map(shown),
+    broken: [...all("[data-mjx-error], mjx-merror, merror, [data-mml-node=merror]"),
+      ...all("mtext").filter((text) => text.textContent.includes("\\\\"))].map(shown),
     raw,
     equations: all("mjx-container").length,
     images: all("img").map((image) => ({

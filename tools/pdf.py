@@ -23,14 +23,12 @@ html, body { background: white; color: black; font-size: 10pt; }
 body { display: block; margin: 0; }
 .chapter { break-before: page; }
 .chapter, #contents { width: auto; max-width: none; padding: 0; }
-h1, h2, h3, h4 { break-after: avoid; }
 img, figure, mjx-container[display="true"], .cell_output { break-inside: avoid; }
 .cell_output img { max-height: 85mm; width: auto; }
 pre { white-space: pre-wrap; overflow: visible !important; }
 mjx-container { overflow: visible !important; }
 .headerlink, button, .copybtn, .toggle-button, .prev-next-footer { display: none !important; }
 details > summary { list-style: none; }
-details > summary svg { display: none; }
 #contents ol, #contents ul { list-style: none; padding-left: 0; }
 #contents .caption { font-weight: bold; margin: 1em 0 0.2em; }
 """
