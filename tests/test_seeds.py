@@ -107,7 +107,7 @@ def test_two_sets_of_families_are_summed_up_as_one():
     rng = np.random.default_rng(1)
     runs = [
         {
-            "seen": [("S1", "a", False, rng.normal(size=3).tolist()), ("S2", "b", k % 2, [0.5])],
+            "seen": [("S1", "a", False, rng.normal(size=3).tolist()), ("S2", "b", k % 2, [k])],
             "failed": [("S1", "a", "why")] * (k == 1),
             "broken": [(4, "ValueError: x")] * (k > 2),
         }
@@ -118,6 +118,12 @@ def test_two_sets_of_families_are_summed_up_as_one():
     for one, two in zip(whole.pop("checks"), parts.pop("checks"), strict=True):
         assert two == pytest.approx(one, abs=1e-3)
     assert parts == whole
+
+
+def test_a_check_of_stored_numbers_is_no_rerun():
+    runs = [{"seen": [("S1", "a", False, [0.3]), ("S2", "b", False, [k])],
+             "failed": [], "broken": []} for k in (0.1, 0.2, 0.3)]  # fmt: skip
+    assert [check["id"] for check in seeds.summary(runs)["checks"]] == ["S2"]
 
 
 def test_the_digest_knows_what_python_does_and_no_more(tmp_path):
