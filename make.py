@@ -69,7 +69,7 @@ def build():
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(f"{executed} {read} begun")
-    say("building the book (a minute or two the first time, seconds after)")
+    say("building the book (three to five minutes the first time, seconds after)")
     start = "from jupyter_book.cli.main import main; main()"
     done = VENV.run("-c", start, "build", "-W", "-n", "--keep-going", "-q", ".")
     if done:
@@ -180,7 +180,7 @@ def pdf():
     set_up(TESTS)
     if not build():
         stop("the book was not built; the messages above say why")
-    say("printing the book (a minute or two)")
+    say("printing the book (some minutes)")
     if not VENV.run("-m", "tools.pdf", HTML, BUILD / "book.pdf"):
         stop("the book was not printed; the message above says why")
     say(f"the book is at {BUILD / 'book.pdf'}")
