@@ -699,3 +699,14 @@ def test_the_chain_rate_needs_its_break_where_the_variance_jumps():
     assert found == pytest.approx(expected, rel=1e-4)
     unbroken = chain_escape_rate(QUARTIC, 1.0, -2.6, eta, variance)
     assert unbroken != pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("kink", [1 / 3, np.pi / 20])
+def test_a_kink_between_the_nodes_is_found(kink):
+    # τ = (1/T) ∫ e^{L/T} ∫ e^{−L/T}, by hand for L = |x − kink|.
+    T, up = 0.1, 1 - kink
+    expected = kink + 2 * T * np.expm1(up / T) - up
+    loss = Loss(sp.Abs(x - sp.Float(kink)), x)
+    assert mean_first_passage_time(loss, 0.0, 1.0, T, uphill=True) == pytest.approx(
+        expected, rel=1e-9
+    )
