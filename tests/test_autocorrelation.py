@@ -13,6 +13,7 @@ from sgdnotes.experiment import (
     simulate,
     time_average,
 )
+from sgdnotes.experiment.autocorrelation import _autocovariance
 from sgdnotes.losses import Loss
 
 x = sp.Symbol("x", real=True)
@@ -99,3 +100,9 @@ def test_the_time_has_no_unit_and_the_mean_has_that_of_the_series():
     assert autocorrelation_time(1e6 * path + 5e6).value == pytest.approx(time.value, rel=1e-9)
     assert time_average(1e6 * path).value == pytest.approx(1e6 * mean.value, rel=1e-12)
     assert time_average(path + 5.0).standard_error == pytest.approx(mean.standard_error, rel=1e-9)
+
+
+def test_each_lag_is_the_mean_over_its_own_pairs():
+    series = np.random.default_rng(7).normal(size=(30, 3))
+    by_hand = [np.mean(series[lag:] * series[: 30 - lag]) for lag in range(30)]
+    assert _autocovariance(series) == pytest.approx(by_hand, abs=1e-12)

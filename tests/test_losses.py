@@ -306,3 +306,15 @@ def test_a_loss_that_was_sent_is_compiled_once_however_often_it_comes(monkeypatc
     monkeypatch.setattr(losses, "compiled", None)
     again = pickle.loads(sent)
     assert again.gradient(0.5) == first.gradient(0.5) == np.mean([4 * -(0.5**3), 4 * -(1.5**3)])
+
+
+def test_log_cosh_is_right_between_its_two_ends():
+    at = np.array([1e-6, 1e-3, 0.1, 0.5, 0.9, 1.1, 2.0, 5.0, 20.0])
+    expected = [float(sp.log(sp.cosh(sp.Rational(place))).evalf(30)) for place in at]
+    assert Loss(sp.log(sp.cosh(x)), x).value(at) == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_power_in_a_logarithm_of_a_sum_keeps_its_exponent():
+    loss = Loss(sp.log(sp.exp(2 * x) + sp.cosh(x) ** 3), x)
+    expected = [np.log(np.exp(2) + np.cosh(1) ** 3), 900 - 3 * np.log(2)]
+    assert loss.value(np.array([1.0, 300.0])) == pytest.approx(expected, rel=1e-13)
