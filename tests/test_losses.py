@@ -283,6 +283,7 @@ def test_where_a_root_touches_zero_its_slope_is_zero():
     # Zeros are compared exactly: the tolerance is relative.
     slopes = cone.gradient([[0.0, 0.0], [3.0, 4.0]])
     np.testing.assert_allclose(slopes, [[0, 0], [0.6, 0.8]], rtol=1e-15)
+    np.testing.assert_array_equal(cone.hessian([0.0, 0.0]), np.zeros((2, 2)))
     plain = sp.Symbol("z")
     np.testing.assert_array_equal(Loss(sp.sqrt(plain**2), plain).gradient([0.0, -2.0]), [0, -1])
     # A pole is none: 1/√(x² + y²) has no slope at 0.

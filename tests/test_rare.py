@@ -18,7 +18,7 @@ from sgdnotes.experiment import (
     rare_event_rate,
     simulate,
 )
-from sgdnotes.experiment.splitting import Walkers
+from sgdnotes.experiment.splitting import Splitting, Walkers
 from sgdnotes.losses import DataLoss, Loss
 from sgdnotes.theory import chain_escape_rate, escape_rate
 
@@ -182,6 +182,14 @@ def test_what_cannot_be_split_is_refused(changed, message):
     } | changed  # fmt: skip
     with pytest.raises(ValueError, match=message):
         rare_event_rate(**told)
+
+
+def test_who_leaves_while_settling_is_replaced_by_one_of_its_own_repetition():
+    work = Splitting(Langevin(0.125, 0.1), WELLS, None, place, np.random.default_rng(12))
+    settled, progress = work.settle(work.start(-1.0, 300, 2), 200, TOP)
+    assert np.array_equal(settled.x, progress)
+    assert progress.max() < TOP  # a third would have gone by then
+    assert np.array_equal(settled.group, np.repeat([0, 1], 300))
 
 
 def test_walkers_that_never_arrive_are_reported():
