@@ -20,6 +20,7 @@ Each command first sets up .venv, once; the exact packages are in requirements.t
 
 import contextlib
 import inspect
+import os
 import pathlib
 import shutil
 import signal
@@ -246,6 +247,13 @@ def rare(*options):
         stop("the measurement stopped; the message above says why")
 
 
+def may_store(*place):
+    """Stop before hours of work whose result could not be stored."""
+    file = ROOT.joinpath(*place)
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        stop(f"nothing was tried: {file} is not yours to write, and the result is stored there")
+
+
 def seeds(*options):
     """Rerun every measured check with N other families of seeds: seeds N [09 …].
 
@@ -254,6 +262,7 @@ def seeds(*options):
     """
     if not options or not options[0].isdecimal():
         stop("seeds needs the number of families, as in: python3 make.py seeds 20")
+    may_store("audit", "seeds.json")
     set_up()
     count, *names = options
     chosen = [notebook.stem for notebook in choose(names)] if names else []
@@ -270,6 +279,7 @@ def mutants(*options):
 
     --anew   try those again, too
     """
+    may_store("audit", "mutants.json")
     set_up(TESTS)
     if not VENV.run("audit/mutants.py", *options, interactive=True):
         stop("a wrong formula was not noticed, or not tried; the messages above say which")

@@ -266,10 +266,20 @@ def test_a_notebook_that_is_not_there_is_named_before_anything_is_done(library, 
 
 def test_the_rerun_with_other_seeds_gets_the_notebooks_that_were_named(library, monkeypatch):
     ran = []
+    (library.ROOT / "audit").mkdir()
     monkeypatch.setattr(library, "set_up", lambda *more: None)
     monkeypatch.setattr(library.VENV, "run", lambda *command: ran.append(command) or True)
     library.seeds("4", "1", "notebooks/10-limit.ipynb")
     assert ran == [("audit/seeds.py", "4", "01-one", "10-limit")]
+
+
+@pytest.mark.parametrize("command", [["seeds", "4"], ["mutants"]])
+def test_an_audit_that_could_not_be_stored_stops_before_its_work(library, monkeypatch, command):
+    monkeypatch.setattr(library.os, "access", lambda place, mode: False)
+    monkeypatch.setattr(library, "set_up", lambda *more: pytest.fail("it began to work"))
+    name, *options = command
+    with pytest.raises(SystemExit, match=f"{name}.json is not yours to write"):
+        getattr(library, name)(*options)
 
 
 @pytest.fixture
