@@ -212,12 +212,21 @@ def lite():
     book("--no-open")
 
 
+def may_store(*place):
+    """Stop before minutes or hours of work whose result could not be stored."""
+    file = ROOT.joinpath(*place)
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        stop(f"nothing was tried: {file} is not yours to write, and the result is stored there")
+
+
 def bench(*options):
     """Measure simulate beside others, in an environment of their own; or the book's cost.
 
     --quick   try it out, and store nothing
     --book    measure the notebooks and the build instead
     """
+    if "--quick" not in options:
+        may_store("benchmarks", "results.json")
     set_up()
     home = VENV
     if "--book" not in options:
@@ -232,6 +241,8 @@ def network(*options):
 
     --quick   the same code on a smaller network, and store nothing
     """
+    if "--quick" not in options:
+        may_store("notebooks", "data", "network.json")
     set_up()
     if not VENV.run("benchmarks/network.py", *options):
         stop("the measurement stopped; the message above says why")
@@ -242,16 +253,11 @@ def rare(*options):
 
     --quick   the same code with fewer walkers, and store nothing
     """
+    if "--quick" not in options:
+        may_store("notebooks", "data", "rare.json")
     set_up()
     if not VENV.run("benchmarks/rare.py", *options):
         stop("the measurement stopped; the message above says why")
-
-
-def may_store(*place):
-    """Stop before hours of work whose result could not be stored."""
-    file = ROOT.joinpath(*place)
-    if not os.access(file if file.exists() else file.parent, os.W_OK):
-        stop(f"nothing was tried: {file} is not yours to write, and the result is stored there")
 
 
 def seeds(*options):

@@ -273,12 +273,22 @@ def test_the_rerun_with_other_seeds_gets_the_notebooks_that_were_named(library, 
     assert ran == [("audit/seeds.py", "4", "01-one", "10-limit")]
 
 
-@pytest.mark.parametrize("command", [["seeds", "4"], ["mutants"]])
-def test_an_audit_that_could_not_be_stored_stops_before_its_work(library, monkeypatch, command):
+@pytest.mark.parametrize(
+    ("command", "file"),
+    [
+        (["seeds", "4"], "seeds.json"),
+        (["mutants"], "mutants.json"),
+        (["bench", "--book"], "results.json"),
+        (["network"], "network.json"),
+        (["rare"], "rare.json"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_could_not_be_stored_stops_before_its_work(library, monkeypatch, command, file):
     monkeypatch.setattr(library.os, "access", lambda place, mode: False)
     monkeypatch.setattr(library, "set_up", lambda *more: pytest.fail("it began to work"))
     name, *options = command
-    with pytest.raises(SystemExit, match=f"{name}.json is not yours to write"):
+    with pytest.raises(SystemExit, match=f"{file} is not yours to write"):
         getattr(library, name)(*options)
 
 
