@@ -5,8 +5,8 @@
 runs the notebooks (all, or those that begin so) with N other families of seeds, every
 integer seed moved elsewhere, and stores what it saw, chapter by chapter, in
 `audit/seeds.json`, from which the book makes its page. Families that were run before, of
-code that has not changed since, are not run again: a larger N adds to them. What is exact
-does not depend on a seed: it is run once, and its checks are left out.
+code that has not changed since, are not run again: a larger N adds to them. What no seed
+reaches, exact or measured beforehand and stored, is run once, and its checks are left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ast
 import collections
 import contextlib
 import datetime
+import dis
 import functools
 import hashlib
 import json
@@ -22,6 +23,7 @@ import multiprocessing
 import os
 import platform
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -80,22 +82,40 @@ class Reseed(ast.NodeTransformer):
         return ast.Call(ast.Name("_reseeded", ast.Load()), [value], [])
 
 
-def written(statement: ast.AST) -> set[str]:
-    """The names that a statement binds, or whose objects it may change."""
+def bound(statement: ast.stmt) -> set[str]:
+    """The names that a statement gives a new value, whatever they were before."""
     match statement:
         case ast.FunctionDef(name) | ast.ClassDef(name):
             return {name}
         case ast.Import(names) | ast.ImportFrom(_, names):
             return {alias.asname or alias.name for alias in names}
-        case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+        case ast.Assign(targets):
+            parts = [part for target in targets for part in ast.walk(target)]
+            return {p.id for p in parts if isinstance(p, ast.Name) and isinstance(p.ctx, ast.Store)}
+    return set()
+
+
+def changed(part: ast.AST, modules: set[str]) -> set[str]:
+    """The names that a part of a statement binds, or whose objects it may change.
+
+    A call for what it does changes what a method belongs to, or what a function is given.
+    """
+    match part:
+        case ast.FunctionDef() | ast.ClassDef() | ast.Lambda() | ast.ListComp() | ast.SetComp():
             return set()  # what they bind is their own
-        case ast.Expr(ast.Call(func, args, keywords)):  # called for what it does
+        case ast.DictComp() | ast.GeneratorExp():
+            return set()
+        case ast.Expr(ast.Call(ast.Attribute(attr=method) as func)) if (
+            root(func) not in modules and method != "shuffle"
+        ):
+            found = {root(func)}
+        case ast.Expr(ast.Call(func, args, keywords)) if root(func) != "print":
             found = set(map(root, [func, *args, *(k.value for k in keywords)]))
         case ast.Name(_, ctx) | ast.Attribute(_, _, ctx) | ast.Subscript(_, _, ctx):
-            found = set() if isinstance(ctx, ast.Load) else {root(statement)}
+            found = set() if isinstance(ctx, ast.Load) else {root(part)}
         case _:
             found = set()
-    return found.union(*map(written, ast.iter_child_nodes(statement))) - {""}
+    return found.union(*(changed(p, modules) for p in ast.iter_child_nodes(part))) - {""}
 
 
 def root(node: ast.expr) -> str:
@@ -105,39 +125,77 @@ def root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def statements(notebook: Path):
-    """(code cell, compiled statement, may it depend on a seed?), in the notebook's order.
+def read(code) -> set[str]:
+    """The notebook's names that a piece of code, or a function in it, reads."""
+    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    told = dis.get_instructions(code)
+    names = {i.argval for i in told if i.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
+    return names.union(*map(read, inner))
 
-    Those that do not are run first and once. So a name that several statements write
-    counts as seeded: its value depends on when they run.
+
+def has_functions(code) -> bool:
+    """Does it make something that reads names later?"""
+    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    return any(c.co_name not in ("<listcomp>", "<setcomp>", "<dictcomp>") for c in inner)
+
+
+def statements(notebook: Path):
+    """(code cell, compiled statement, names it writes, may it depend on a seed?), in order.
+
+    Those that do not are run first and once, and a family then finds at each of them the
+    values that it gave to its names. So an object that several statements write counts as
+    seeded from where its name is bound: what is in it depends on when they run.
     """
     parts = [(n, part) for n, cell in enumerate(code(notebook)) for part in ast.parse(cell).body]
     imports = [part for _, part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
-    modules = set().union(*map(written, imports))
-    writers = collections.Counter(name for _, part in parts for name in written(part))
-    seeded = {name for name, times in writers.items() if times > 1} - modules
-    for number, part in parts:
+    modules = set().union(*map(bound, imports))
+    life, writers, lives = collections.Counter(), collections.Counter(), []
+    for _, part in parts:
+        new = bound(part)
+        old = changed(part, modules) - new
+        life.update(new)
+        lives.append({(name, life[name]) for name in new | old} - {(m, life[m]) for m in modules})
+        writers.update(lives[-1])
+    seeded, later = set(), {}  # names; of a name that holds a function, what that will read
+
+    def all_read(names):
+        found, todo = set(), set(names)
+        while todo:
+            found |= todo
+            todo = set().union(*(later.get(name, ()) for name in todo)) - found
+        return found
+
+    for (number, part), written in zip(parts, lives, strict=True):
         reseed = Reseed()
-        part = ast.fix_missing_locations(reseed.visit(part))
-        names = {n.id for n in ast.walk(part) if isinstance(n, ast.Name)} | written(part)
-        depends = bool(reseed.moved or names & seeded)
-        if depends:
-            seeded |= written(part) - modules
-        block = ast.Module([part], [])
-        yield number, compile(block, f"{notebook.stem}, code cell {number}", "exec"), depends
+        new, part = bound(part), ast.fix_missing_locations(reseed.visit(part))
+        names = {name for name, _ in written}
+        block = compile(ast.Module([part], []), f"{notebook.stem}, code cell {number}", "exec")
+        reads = all_read(read(block)) - modules
+        depends = bool(
+            reseed.moved
+            or (reads | (names - new)) & seeded
+            or any(writers[one] > 1 for one in written)
+        )
+        seeded = seeded | names if depends else seeded - new
+        lasting = reads if has_functions(block) or any(map(later.get, reads)) else set()
+        for name in names:
+            later[name] = lasting | (set() if name in new else later.get(name, set()))
+        yield number, block, names, depends
 
 
-def run(chosen, known: dict) -> list:
-    """Run statements; of a cell that breaks the rest is left out and the error told."""
+def run(steps, known: dict) -> list:
+    """Run statements, or set what they gave; of a cell that breaks the rest is left out."""
     import matplotlib.pyplot as plt
 
     broken = {}
     with warnings.catch_warnings(), contextlib.redirect_stdout(None):
         warnings.simplefilter("ignore")
-        for number, statement in chosen:
-            if number not in broken:
+        for number, step in steps:
+            if isinstance(step, dict):
+                known.update(step)
+            elif number not in broken:
                 try:
-                    exec(statement, known)
+                    exec(step, known)
                 except Exception as error:
                     broken[number] = f"{type(error).__name__}: {error}"[:200]
     plt.close("all")
@@ -149,12 +207,17 @@ class Chapter:
 
     def __init__(self, notebook: Path):
         self.known = {"_reseeded": lambda value: value, "__name__": "notebook"}
-        parts = list(statements(notebook))
+        self.broken, self.steps = [], []
         os.chdir(notebook.parent)
         this = sys.modules["__main__"]  # IPython, which a cell may wake, puts its own there
-        self.broken = run([part[:2] for part in parts if not part[2]], self.known)
+        for number, statement, names, depends in statements(notebook):
+            if depends:
+                self.steps.append((number, statement))
+            elif number not in dict(self.broken):
+                self.broken += run([(number, statement)], self.known)
+                given = {name: self.known[name] for name in names if name in self.known}
+                self.steps.append((number, given))
         sys.modules["__main__"] = this
-        self.seeded = [part[:2] for part in parts if part[2]]
 
     def rerun(self, family: int) -> dict:
         """The z of each measured check with one family, and what failed."""
@@ -179,7 +242,7 @@ class Chapter:
 
         check, claims.Claim.measured = claims.Claim.measured, measured
         self.known["_reseeded"] = reseeded
-        broken = self.broken + run(self.seeded, self.known)
+        broken = self.broken + run(self.steps, self.known)
         return {"seen": seen, "failed": failed, "broken": broken}
 
 
@@ -206,8 +269,6 @@ def summary(runs: list[dict]) -> dict:
         broken.update(tuple(place) for place in run["broken"])
     told, unbiased = [], [[]]
     for (id, says), c in checks.items():
-        if len(runs) > 1 and all(z == c["z"][0] for z in c["z"]):
-            continue  # measured beforehand and stored: no seed of the chapter reaches it
         z, means = np.concatenate(c["z"]), [np.mean(values) for values in c["z"]]
         unbiased += [] if c["biased"] else [z]
         told.append({
