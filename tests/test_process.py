@@ -36,6 +36,13 @@ def test_other_settings_stay(monkeypatch, name):
     assert process.environ()[name] == "something"
 
 
+def test_blas_has_one_thread_unless_the_shell_says_more(monkeypatch):
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    assert process.environ()["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "4")
+    assert process.environ()["OPENBLAS_NUM_THREADS"] == "4"
+
+
 def test_what_a_command_imports_is_compiled_once_whatever_the_shell_says(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)

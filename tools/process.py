@@ -38,6 +38,9 @@ def environ(**more):
         if name in KEPT or not (name in NAMED or name.startswith(FOREIGN))
     }
     kept.update(PYTHONUTF8="1", PYTHONNOUSERSITE="1", PYDEVD_DISABLE_FILE_VALIDATION="1")
+    # The matrices are small and the kernels several: more threads of BLAS would wait for each
+    # other in loops that keep the cores from working, for a fifth of the time.
+    kept.setdefault("OPENBLAS_NUM_THREADS", "1")
     kept.update(JUPYTER_PREFER_ENV_PATH="1", **more)
     return kept
 
