@@ -211,6 +211,15 @@ def test_each_check_cell_makes_one_check_and_stores_its_verdict(path):
 
 
 @for_each_notebook
+def test_a_rival_is_rejected_by_so_much_that_other_seeds_reject_it_too(path):
+    """The claim wants eight errors; one that has nine today has seven with another seed."""
+    for cell in check_cells(path):
+        verdict = cell.outputs[0].data["text/plain"]
+        for z in re.findall(r"rejected at \|z\| = ([\d.]+)", verdict):
+            assert float(z) >= 11, verdict
+
+
+@for_each_notebook
 def test_only_check_cells_store_an_output_or_carry_their_tags(path):
     for cell in code_cells(path):
         if not checks(cell):
