@@ -82,6 +82,12 @@ class Reseed(ast.NodeTransformer):
         return ast.Call(ast.Name("_reseeded", ast.Load()), [value], [])
 
 
+SCOPES = (
+    ast.FunctionDef, ast.ClassDef, ast.Lambda,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
+)  # fmt: skip
+
+
 def bound(statement: ast.stmt) -> set[str]:
     """The names that a statement gives a new value, whatever they were before."""
     match statement:
@@ -100,11 +106,9 @@ def changed(part: ast.AST, modules: set[str]) -> set[str]:
 
     A call for what it does changes what a method belongs to, or what a function is given.
     """
+    if isinstance(part, SCOPES):
+        return set()  # what they bind is their own
     match part:
-        case ast.FunctionDef() | ast.ClassDef() | ast.Lambda() | ast.ListComp() | ast.SetComp():
-            return set()  # what they bind is their own
-        case ast.DictComp() | ast.GeneratorExp():
-            return set()
         case ast.Expr(ast.Call(ast.Attribute(attr=method) as func)) if (
             root(func) not in modules and method != "shuffle"
         ):
@@ -125,18 +129,21 @@ def root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def inner(code) -> list:
+    """The functions, classes and comprehensions in a piece of code."""
+    return [const for const in code.co_consts if isinstance(const, types.CodeType)]
+
+
 def read(code) -> set[str]:
     """The notebook's names that a piece of code, or a function in it, reads."""
-    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
     told = dis.get_instructions(code)
     names = {i.argval for i in told if i.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
-    return names.union(*map(read, inner))
+    return names.union(*map(read, inner(code)))
 
 
 def has_functions(code) -> bool:
     """Does it make something that reads names later?"""
-    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
-    return any(c.co_name not in ("<listcomp>", "<setcomp>", "<dictcomp>") for c in inner)
+    return any(c.co_name not in ("<listcomp>", "<setcomp>", "<dictcomp>") for c in inner(code))
 
 
 def statements(notebook: Path):
