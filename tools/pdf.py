@@ -4,7 +4,8 @@
 
 The pages are put one after the other in one page: folded code and solutions open,
 links between chapters lead to their place in it, and a contents list stands first. The
-browser sets the equations and breaks the pages.
+browser sets the equations and breaks the pages. What it cannot do is done after it: the
+page numbers of the contents, and bookmarks that name their equations.
 """
 
 import re
@@ -14,6 +15,8 @@ from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
+from pypdf import PageObject, PdfWriter
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
 from tools.browser import FLAGS, find_browser
 
@@ -34,9 +37,16 @@ details > summary { list-style: none; }
 """
 UNSET = """() => [...document.querySelectorAll(".math")]
   .some((equation) => !equation.querySelector("mjx-container"))"""
+HEADINGS = """() => [...document.querySelectorAll("h1, h2, h3, h4, h5, h6")].map((heading) => {
+  const words = heading.cloneNode(true);
+  for (const equation of words.querySelectorAll("mjx-container"))
+    equation.replaceWith(equation.querySelector("mjx-assistive-mml").textContent);
+  return words.textContent.trim().replace(/\\s+/g, " ");
+})"""
 NUMBER = '<span class="pageNumber"></span>'
 FOOTER = f'<p style="font-size: 8px; width: 100%; text-align: center;">{NUMBER}</p>'
-MARGIN = {"top": "18mm", "bottom": "18mm", "left": "18mm", "right": "18mm"}
+EDGE = 18  # mm
+MARGIN = dict.fromkeys(("top", "bottom", "left", "right"), f"{EDGE}mm")
 
 
 def slug(page, fragment=""):
@@ -127,6 +137,50 @@ def whole(html):
     )
 
 
+def bookmarks(outline):
+    """The items of a PDF's outline, in reading order."""
+    item = outline.get("/First")
+    while item is not None:
+        item = item.get_object()
+        yield item
+        yield from bookmarks(item)
+        item = item.get("/Next")
+
+
+def number(page, places):
+    """Write at the right edge of each link of a page of the contents where it leads."""
+    width, height = page.mediabox[2:]
+    lines = []
+    for link in page.annotations or ():
+        rectangle, place = link.get_object()["/Rect"], link.get_object()["/Dest"]
+        right = float(width) - EDGE * 72 / 25.4
+        # Figures of Helvetica are 5 points wide at 9 points.
+        text = str(places[place] + 1)
+        left, bottom = right - 5.004 * len(text), float(rectangle[1]) + 2.5
+        lines.append(f"BT /F 9 Tf {left:.2f} {bottom:.2f} Td ({text}) Tj ET")
+    above = PageObject.create_blank_page(width=width, height=height)
+    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font = DictionaryObject({NameObject(key): NameObject(name) for key, name in font.items()})
+    fonts = DictionaryObject({NameObject("/F"): font})
+    above[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    above[NameObject("/Contents")] = DecodedStreamObject()
+    above["/Contents"].set_data("\n".join(["/Artifact BMC", *lines, "EMC"]).encode())
+    page.merge_page(above)
+
+
+def finish(pdf, headings):
+    """Number the contents of the printed book, and name its bookmarks as its headings."""
+    book = PdfWriter(pdf, incremental=True)
+    items = list(bookmarks(book.root_object["/Outlines"].get_object()))
+    for item, words in zip(items, headings, strict=True):
+        item[NameObject("/Title")] = TextStringObject(words)
+    found = book.named_destinations
+    places = {name: book.get_destination_page_number(place) for name, place in found.items()}
+    for page in book.pages[: min(places.values())]:
+        number(page, places)
+    book.write(pdf)
+
+
 def print_book(browser, html, pdf):
     """Print the book that is built in the folder `html` into the file `pdf`."""
     file = html / "_print.html"
@@ -143,6 +197,7 @@ def print_book(browser, html, pdf):
             print_background=True, display_header_footer=True, header_template="<p></p>",
             footer_template=FOOTER,
         )  # fmt: skip
+        finish(pdf, page.evaluate(HEADINGS))
     finally:
         page.close()
         file.unlink()
