@@ -12,6 +12,7 @@ WELL = Loss(x**4 / 4 - x**2 / 2, x)
 PARABOLA = Loss(x**2 / 2, x)
 BOWL = Loss(x**2 + x * y / 2 + y**2 / 4, (x, y))
 H = np.array([[2.0, 0.5], [0.5, 0.5]])
+OF_ONE_STEP = [RMSProp(0.1, 1, 0.0), Adam(0.1, 1, 1, 0.0), Adam(0.1, 1, 1, 0.0, 1, True)]
 START = np.array([[1.0, 2.0], [-1.0, 0.5], [0.3, -0.2]])
 
 
@@ -131,9 +132,19 @@ def test_the_first_step_of_adam_is_one_rate_long(simplified):
 
 
 def test_windows_of_one_step_follow_the_sign_of_the_gradient():
-    for dynamics in (RMSProp(0.1, 1, 0.0), Adam(0.1, 1, 1, 0.0), Adam(0.1, 1, 1, 0.0, 1, True)):
+    for dynamics in OF_ONE_STEP:
         got = run(dynamics, PARABOLA, TwoPoint(1.0), [5.0, -5.0], 10)
         assert np.allclose(got, [4.0, -4.0])
+
+
+@pytest.mark.parametrize("dynamics", OF_ONE_STEP)
+def test_a_small_gradient_after_a_large_one_keeps_its_square(dynamics):
+    points = np.array([1.0])
+    memory, rng = dynamics.start(points), np.random.default_rng(1)
+    for t, here in enumerate((1.0, 1e-12), 1):
+        points[:] = here
+        dynamics.step(points, memory, PARABOLA, Gaussian(0.0), rng, t)
+        assert np.allclose(points, here - 0.1, rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", [RMSProp, Adam])

@@ -14,6 +14,15 @@ from sgdnotes.experiment.rate import batch_of, rate_at, rate_of
 __all__ = ["Adam", "RMSProp"]
 
 
+def _mix(held, new, window):
+    """Give `new` the weight 1/window in the average `held`, in place.
+
+    No difference is taken: it would lose a new square far below the old one.
+    """
+    held *= 1 - 1 / window
+    held += new / window
+
+
 @dataclass(frozen=True, eq=False)
 class RMSProp:
     """RMSProp: s ← (1 − 1/N_s) s + ĝ²/N_s, Φ ← Φ − ηĝ/√(s + ε).
@@ -74,7 +83,7 @@ class RMSProp:
         """Move every chain in `x` by one update, in place."""
         move, squared = self._gradient(x, loss, noise, rng)
         squares = memory["squares"]
-        squares += (squared - squares) / self.window
+        _mix(squares, squared, self.window)
         inside, outside = (self.epsilon, 0) if self.epsilon_inside else (0, self.epsilon)
         move *= rate_at(self.learning_rate, t, x)
         x -= move / ((squares + inside) ** self.power + outside)
@@ -154,5 +163,5 @@ class Adam:
 
     def _average(self, held, new, window, t):
         """Update an average in place, and return it corrected."""
-        held += (new - held) / (min(t, window) if self.simplified else window)
+        _mix(held, new, min(t, window) if self.simplified else window)
         return held if self.simplified else held / (1 - (1 - 1 / window) ** t)
