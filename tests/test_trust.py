@@ -1,9 +1,11 @@
 """The page on the checks says what is stored of them, and no more."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
+import pytest
 import sgdbook_trust as trust
 
 from audit import seeds as audit_seeds
@@ -27,7 +29,7 @@ REPORT = {
 
 def test_the_table_counts_what_was_noticed_and_names_what_was_not():
     text = "\n".join(trust.mutants_text(REPORT))
-    assert "Of 6 wrong formulas the checks notice 3; 1 change nothing" in text
+    assert "Of 6 wrong formulas the checks notice 3; 1 change nothing (`audit/mutants.yml`" in text
     assert "1 are not noticed; 1 have not been tried yet" in text
     assert "Noticed first by a unit test: 2, a claim: 1." in text
     assert "| `a.py` | 6 | 3 | 1 | 1 | 1 |" in text
@@ -37,8 +39,8 @@ def test_the_table_counts_what_was_noticed_and_names_what_was_not():
 def test_who_noticed_is_told_by_its_kind():
     told = {
         "claim S2.1": "a claim",
-        "stored verdict of code cell 4": "a stored verdict alone",
-        "code cell 4": "an assert or a refusal in a chapter",
+        "stored verdict of code cell 4": "a changed tick alone",
+        "code cell 4": "an assert or an error in a chapter",
         "the clock": "the clock",
         "test_a.py::test_x": "a unit test",
     }
@@ -56,6 +58,10 @@ def seeds(fails, z):
     }  # fmt: skip
 
 
+def test_exact_error_bars_fail_as_often_as_a_normal_number_lies_beyond_four():
+    assert math.erfc(4 / math.sqrt(2)) * trust.ONCE_IN == pytest.approx(1, rel=1e-4)
+
+
 def test_the_edges_are_those_of_the_stored_histogram():
     assert audit_seeds.EDGES == trust.EDGES
 
@@ -64,15 +70,16 @@ def test_other_seeds_are_told_in_failures_a_thousand():
     edges = [-np.inf, *trust.EDGES, np.inf]
     z = np.concatenate([np.zeros(3996), [-3.1, 3.2, 4.1, 9.0]])
     stored = {"01-a": seeds(1, np.histogram(z, edges)[0].tolist()), "02-b": seeds(0, [0] * 42)}
-    text = trust.seeds_text(stored)
-    assert "1 of 4,000 runs of a measured check failed: 0.25 in a thousand" in text[0]
-    assert "4,000 distances" in text[0]
-    assert "0.10% lie beyond 3" in text[0]
-    assert "0.050% beyond 4" in text[0]
+    (words,), text = trust.seeds_text(stored)
+    assert "1 of 4,000 runs of a measured check failed: 0.25 in a thousand" in words
+    assert "exact error bars would have failed about 0." in words
+    assert "Of 4,000 z" in words
+    assert "0.10% lie beyond 3" in words
+    assert "0.050% beyond 4" in words
     assert "| 01 | 20 | 2000 | 1 | 2026-01-02 |" in text
     assert "- small (B1, chapter 1): −0.50 ± 0.91" in text
     assert not any("chapter 2" in line for line in text)
-    assert "not quite normal" not in "\n".join(trust.seeds_text({"02-b": stored["02-b"]}))
+    assert "not quite normal" not in "\n".join(trust.seeds_text({"02-b": stored["02-b"]})[1])
 
 
 def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():

@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 EDGES = [k / 4 for k in range(-20, 21)]  # of the stored histogram; its ends are open
 BEYOND = {k: EDGES.index(-k) + 1 for k in (3, 4)}  # bins on each side
+ONCE_IN = 15_787  # a normal z lies beyond 4
 KINDS = ("killed", "equivalent", "survived")
 WIDE, HIGH, LEFT, FOOT = 560, 220, 20, 190  # the picture, and where its axis stands
 
@@ -30,8 +31,8 @@ def noticed_by(entry: dict) -> str:
     by = entry["by"]
     for begin, who in (
         ("claim ", "a claim"),
-        ("stored verdict", "a stored verdict alone"),
-        ("code cell", "an assert or a refusal in a chapter"),
+        ("stored verdict", "a changed tick alone"),
+        ("code cell", "an assert or an error in a chapter"),
         ("the clock", "the clock"),
     ):
         if by.startswith(begin):
@@ -45,8 +46,8 @@ def mutants_text(report: dict) -> list[str]:
     count = {kind: sum(e["outcome"] == kind for e in entries) for kind in KINDS}
     untried = report["listed"] - sum(count.values())
     lines = [
-        f"Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
-        f"{count['equivalent']} change nothing, for a reason that the list gives, and "
+        f"**Passed.** Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
+        f"{count['equivalent']} change nothing (`audit/mutants.yml` says why), and "
         f"{count['survived']} are not noticed"
         + (f"; {untried} have not been tried yet, or not since they changed. " if untried else ". ")
         + f"(`python3 make.py mutants`, {report['day']}, {report['machine']}, "
@@ -72,8 +73,8 @@ def mutants_text(report: dict) -> list[str]:
     return lines
 
 
-def seeds_text(stored: dict) -> list[str]:
-    """How often true statements fail, in Markdown."""
+def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
+    """How often true statements fail, in Markdown: in words, and in tables."""
     rows, runs, fails, odd = [], 0, 0, []
     for chapter, report in stored.items():
         odd += [
@@ -90,13 +91,16 @@ def seeds_text(stored: dict) -> list[str]:
     z = [sum(bins) for bins in zip(*(report["z"] for report in stored.values()), strict=True)]
     beyond = {k: sum(z[:at] + z[-at:]) / max(sum(z), 1) for k, at in BEYOND.items()}
     machines = sorted({report["machine"] for report in stored.values()})
-    return [
-        f"With other seeds {fails} of {runs:,} runs of a measured check failed: "
-        f"{1e3 * fails / max(runs, 1):.2f} in a thousand. Of {sum(z):,} distances z that no "
-        f"stated bias moves, {beyond[3]:.2%} lie beyond 3 (a normal law has 0.27 %) and "
-        f"{beyond[4]:.3%} beyond 4 (0.006 %); the bars are all of them, the line is the normal "
-        f"law. (`python3 make.py seeds N`, {'; '.join(machines)}.)",
-        "",
+    words = [
+        f"**Refused.** With other seeds {fails} of {runs:,} runs of a measured check failed: "
+        f"{1e3 * fails / max(runs, 1):.2f} in a thousand, where exact error bars would have failed "
+        f"about {runs / ONCE_IN:.0f}. Error bars are estimated too, and counts of rare events lean "
+        f"to one side. Let z be an estimate less what was expected, in its standard errors. Of "
+        f"{sum(z):,} z (all but those of checks that allow a bias) {beyond[3]:.2%} lie beyond 3 (a "
+        f"normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 (0.006 %). Bars: all of them; line: "
+        f"the normal law. (`python3 make.py seeds N`, {'; '.join(machines)}.)",
+    ]
+    tables = [
         "::::{dropdown} By chapter",
         "",
         "| chapter | other families of seeds | runs of a check | failed | on |",
@@ -108,6 +112,7 @@ def seeds_text(stored: dict) -> list[str]:
            "Mean and standard deviation of z. The chapter's last section says why.", "",
            *odd, "", "::::"] if odd else []),
     ]  # fmt: skip
+    return words, tables
 
 
 def histogram(edges, counts) -> str:
@@ -157,9 +162,11 @@ class Trust(SphinxDirective):
         for name in ("mutants", "seeds"):
             self.env.note_dependency(f"audit/{name}.json")
         if seeds := read(root, "seeds"):
-            found += self.parse_text_to_nodes("\n".join(seeds_text(seeds)))
+            words, tables = seeds_text(seeds)
             z = [sum(bins) for bins in zip(*(r["z"] for r in seeds.values()), strict=True)]
+            found += self.parse_text_to_nodes("\n".join(words))
             found.append(nodes.raw("", histogram(EDGES, z), format="html"))
+            found += self.parse_text_to_nodes("\n".join(tables))
         if mutants := read(root, "mutants"):
             found += self.parse_text_to_nodes("\n".join(mutants_text(mutants)))
         return found
