@@ -102,3 +102,13 @@ def test_what_is_no_epoch_is_refused(told, message):
         epoch_covariance(1.0, 1.0, 0.1, **told)
     with pytest.raises(UnstableLearningRate):
         epoch_covariance(1.0, 1.0, 2.0, 4)
+
+
+def test_a_flat_direction_keeps_its_digits():
+    # To leading order: the start of an epoch has ηhm/4 of the bridge's mean variance
+    # where batches are dealt anew, and the bridge's mean offset squared where they are not.
+    h, rate, m = 1e-7, 0.01, 10
+    bridge = rate**2 * (m + 1) / 6
+    assert epoch_covariance(h, 1.0, rate, m)[0] == pytest.approx(bridge * rate * h * m / 4, 1e-6)
+    fixed = epoch_covariance(h, 1.0, rate, m, order="fixed")[0]
+    assert fixed == pytest.approx(rate**2 * (m + 1) / 12, 1e-6)

@@ -280,3 +280,10 @@ def test_what_a_bound_is_asked_must_be_a_rate():
         bound.z(1.0, bias=-1.0)
     with pytest.raises(ValueError, match="factor must be positive"):
         bound.scaled(-1.0)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.uint16, np.uint32, np.uint64])
+def test_a_rate_does_not_depend_on_the_type_that_holds_the_steps(kind):
+    exits = [5, 10, 100] if kind(0).dtype.kind == "u" else [-1, 10, 100]
+    seen, told = np.array(exits, dtype=kind), {"steps": 1000, "time_step": 1.0, "burn_in": 7}
+    assert event_rate(seen, **told) == event_rate(np.array(exits), **told)

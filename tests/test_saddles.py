@@ -15,6 +15,7 @@ from sgdnotes.theory import (
     minimum_action,
     sde_covariance,
 )
+from sgdnotes.theory.plane import _bernoulli
 
 X, Y, Z = sp.symbols("x y z", real=True)
 LINE = Loss((X**2 - 1) ** 2 / 4, X)
@@ -321,3 +322,19 @@ def test_on_the_surface_of_muller_and_brown_the_grid_tends_to_the_closed_form():
     # The gap is of the order of T, with a shallow third minimum on the way.
     assert 0.1 < gaps[1] < 0.13
     assert gaps[1] / gaps[0] == pytest.approx(0.6, abs=0.1)
+
+
+def test_a_chance_that_waits_for_ever_in_between_is_refused():
+    wells = Loss(Y**2 / 2 + X / 20 - sp.cos(sp.pi * X) / 2, (X, Y))  # at -2, 0 and 2
+    box = ((-2.8, 2.8), (-1.0, 1.0))
+    ends = (lambda x: x[:, 0] < -1.8), (lambda x: x[:, 0] > 1.8)
+    warm = Plane(wells, 0.1, box, (80, 20))
+    middle = warm.committor(*ends)[40, 10]
+    # The tops, at -1 and 1, differ by the tilt alone: by a tenth.
+    assert middle == pytest.approx(1 / (1 + np.exp(0.1 / 0.1)), rel=1e-3)
+    with pytest.raises(ValueError, match="temperature must be higher"):
+        Plane(wells, 0.02, box, (80, 20)).committor(*ends)
+
+
+def test_a_steep_descent_is_as_fast_as_it_is():
+    assert _bernoulli(np.array([-1e4, 1e4, 0.0])).tolist() == [1e4, pytest.approx(0, abs=1e-300), 1]

@@ -106,6 +106,15 @@ def test_at_equal_times_equal_ratios_agree_and_equal_batches_do_not():
         tr.equal_time(BOWL, start, pairs, [4.0, 4.0], 6)
 
 
+def test_a_seed_is_one_stream_through_all_stairs_and_times(logistic):
+    start = logistic.start(8, np.random.default_rng(1))
+    for told in (
+        lambda rng: tr.staircase(logistic, start, [0.2, 0.1], 4, 4.0, 4, rng)["loss"],
+        lambda rng: tr.equal_time(logistic, start, [(0.2, 4), (0.1, 4)], [2.0, 4.0], rng),
+    ):
+        assert (told(5).value == told(np.random.default_rng(5)).value).all()
+
+
 # Noise beside curvature.
 
 

@@ -239,6 +239,7 @@ def event_rate(
             f"exit_step must be a (chains,) array of int, got {exit_step.dtype} of shape "
             f"{exit_step.shape}"
         )
+    exit_step = exit_step.astype(np.int64)  # a short type would wrap
     if not ((exit_step == -1) | ((exit_step >= 1) & (exit_step <= steps))).all():
         raise ValueError(
             f"exit_step must be -1 or from 1 to steps = {steps}, "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sgdnotes.checks import loss_of, positive, shaped, whole
+from sgdnotes.checks import generator, loss_of, positive, shaped, whole
 from sgdnotes.experiment import estimate
 from sgdnotes.experiment.dynamics import SGD
 from sgdnotes.experiment.estimate import Estimate
@@ -203,6 +203,7 @@ def staircase(
         loss over its second half, above that which gradient descent finds from its
         end, and "quarter", ¼η tr Σ/B there, what a bowl would have: Estimates.
     """
+    rng = generator("rng", rng)  # one stream for all stairs
     x, now, clock, seen = _points(loss, start, "gradient_moments"), 0.0, [], []
     tall, quarter = [], []
     batch_size = batch_of(batch_size)
@@ -251,6 +252,7 @@ def equal_time(
     -------
     Estimate of (pairs, times) arrays
     """
+    rng = generator("rng", rng)  # one stream for all pairs and times
     rows, start = [], _points(loss, start)
     pairs, times = shaped("pairs", pairs, (None, 2)), shaped("times", times, (None,))
     positive("pairs", pairs, axes=2)

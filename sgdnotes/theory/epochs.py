@@ -92,6 +92,12 @@ def epoch_covariance(
         tied = move @ tied - push @ one / (steps - 1)
         spreads.append(spread)
         powers.append(move @ powers[-1])
+    # At the end the noise has added to nothing: its common part is taken off before
+    # squares are, where those above cancel.
+    each = np.stack([power @ push for power in powers[:-1]])
+    each -= each.mean(axis=0)
+    spread = np.einsum("kia,kja->ij", each @ one, each) * steps / (steps - 1)
+    spreads[-1] = spread
     if order == "fixed":
         back = np.linalg.inv(np.eye(2 * d) - powers[-1])
         settled = np.broadcast_to(back @ spread @ back.T, (steps + 1, 2 * d, 2 * d))

@@ -126,6 +126,14 @@ class Plane:
             raise ValueError(f"{name} must hold some of the cells' centres and not all")
         return inside
 
+    def _seen(self, rate, jumps):
+        """Refuse a rate that rounding hides beside the largest of the jumps."""
+        if not rate > 1e3 * np.finfo(float).eps * abs(jumps.diagonal()).max():
+            raise ValueError(
+                f"temperature must be higher: the rate is of the order of {rate:.1g}, "
+                "and rounding hides it"
+            )
+
     def committor(self, basin: Callable, target: Callable) -> np.ndarray:
         """The chance to reach `target` before `basin`, from each cell.
 
@@ -137,14 +145,21 @@ class Plane:
         Returns
         -------
         array of the shape `shape`, along `axes`
+
+        Raises
+        ------
+        ValueError
+            If walkers stay so long in between that rounding hides the chance.
         """
         first, last = self._cells_of("basin", basin), self._cells_of("target", target)
         if (first & last).any():
             raise ValueError("basin and target must not overlap")
         q, free = last.astype(float), ~(first | last)
-        q[free] = splu(-self._jumps[free][:, free].tocsc()).solve(
-            self._jumps[free][:, last].sum(axis=1)
-        )
+        between = self._jumps[free][:, free].tocsc()
+        factors = splu(-between)
+        longest = np.abs(factors.solve(np.ones(len(q[free])))).max()
+        self._seen(1 / longest, between)
+        q[free] = factors.solve(self._jumps[free][:, last].sum(axis=1))
         return q.reshape(self.shape)
 
     def escape(self, absorb: Callable) -> tuple[float, np.ndarray]:
@@ -184,11 +199,7 @@ class Plane:
                 f"absorb must leave one region that is left slowest: {_ROUNDS} rounds do not tell "
                 "which it is"
             )
-        if not rate > 1e3 * np.finfo(float).eps * abs(free.diagonal()).max():
-            raise ValueError(
-                f"temperature must be higher: the rate is of the order of {rate:.1g}, "
-                "and rounding hides it"
-            )
+        self._seen(rate, free)
         cell = np.prod([axis[1] - axis[0] for axis in self.axes])
         settled = np.zeros(len(self.points))
         settled[~gone] = crowd / cell
@@ -206,5 +217,5 @@ class Plane:
 def _bernoulli(u):
     """u/(eᵘ − 1), without loss of digits near 0 and without overflow far from it."""
     small = np.abs(u) < 1e-6
-    safe = np.where(small, 1.0, np.clip(u, -700.0, 700.0))
+    safe = np.where(small, 1.0, np.minimum(u, 700.0))
     return np.where(small, 1.0 - u / 2, safe / np.expm1(safe))
