@@ -80,19 +80,7 @@ def test_the_browser_prints_it_and_leaves_nothing_behind(browser, html, tmp_path
     pdf.print_book(browser, html, out)
     printed = PdfReader(out)
     contents, *pages = [page.extract_text() for page in printed.pages]
-    assert contents.split() == [
-        "The",
-        "book",
-        "The",
-        "book",
-        "I.",
-        "Beginnings",
-        "1.",
-        "One",
-        "1",
-        "2",
-        "3",
-    ]
+    assert " ".join(contents.split()) == "The book The book I. Beginnings 1. One 1 2 3"
     assert len(pages) == 2
     assert [mark.title for mark in printed.outline] == ["The book", "The book", "One x"]
     assert [printed.get_destination_page_number(mark) for mark in printed.outline] == [0, 1, 2]
