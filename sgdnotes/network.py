@@ -23,6 +23,7 @@ from sgdnotes.checks import (
 __all__ = ["Network", "digits"]
 
 _ROOM = 2**21  # numbers that an array between two layers may hold
+_SMALLEST = 1e-9  # step of a difference, over the length of the point: rounding is 1e-16 of it
 _SMALL = 2**18  # multiplications of a matrix product that BLAS does on one thread
 
 
@@ -303,6 +304,11 @@ class Network:
         along, shape = self._points(directions, "directions")
         length = np.linalg.norm(along, axis=1, keepdims=True)
         unit = along / np.where(length > 0, length, 1.0) * step
+        if not step > _SMALLEST * np.linalg.norm(row):
+            raise ValueError(
+                f"step must be larger: {step!r} is lost in the rounding of x, whose length is "
+                f"{np.linalg.norm(row):.6g}"
+            )
         difference = self.gradient(row + unit) - self.gradient(row - unit)
         return (difference * (length / (2 * step))).reshape(*shape, self.dimension)
 

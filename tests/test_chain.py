@@ -111,3 +111,16 @@ def test_what_is_no_matrix_of_one_chain_is_refused():
     level = Loss(sp.Integer(0), x)  # nothing holds the walk: the ends cut it off
     with refused("matrix", "cut off"):
         stationary_masses(step_matrix(level, np.linspace(-3, 3, 301), 0.1, 1.0))
+    for several in (np.eye(4), np.kron(np.eye(2), [[0.5, 0.2], [0.5, 0.8]])):
+        with refused("matrix", "one stationary law"):
+            stationary_masses(several)
+
+
+def test_wells_so_deep_that_rounding_shares_the_chains_are_refused():
+    points = np.linspace(-1.9, 1.8, 301)
+    deep, shallow = (step_matrix(QUARTIC, points, 0.02, 100 * T) for T in (0.005, 0.02))
+    with refused("matrix", "rounding hides"):
+        stationary_masses(deep)
+    masses, gibbs = stationary_masses(shallow), gibbs_density(QUARTIC, 0.02)(points)
+    right = points > 0.1
+    assert masses[right].sum() == pytest.approx(gibbs[right].sum() / gibbs.sum(), rel=0.01)

@@ -17,6 +17,7 @@ from sgdnotes.experiment import (
     Langevin,
     LeftDomain,
     MiniBatch,
+    RMSProp,
     simulate,
 )
 from sgdnotes.losses import DataLoss, Loss
@@ -187,6 +188,14 @@ def test_a_loss_that_overflows_where_a_chain_is_finite_is_called_so():
     cliff = Given(np.exp, lambda p: -np.ones_like(p))
     with pytest.raises(Diverged, match=r"the loss overflows at 709\.8, where step 1 led$"):
         simulate(SGD(0.1), cliff, Gaussian(0.0), **TOLD | {"start": 709.7})
+
+
+@pytest.mark.parametrize("dynamics", [RMSProp(0.1), Adam(0.1)])
+def test_a_mean_square_that_overflows_does_not_stand_still_unnoticed(dynamics):
+    steep = Loss(1e160 * x**2, x)
+    told = r"6 chains overflowed by step 32: `squares`, .* overflows in step 1, from 1$"
+    with pytest.raises(Diverged, match=told):
+        simulate(dynamics, steep, Gaussian(0.0), **TOLD)
 
 
 def test_a_point_that_is_far_out_but_finite_is_returned():

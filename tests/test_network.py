@@ -182,6 +182,8 @@ def test_points_and_inputs_of_another_size_are_refused(net):
         net.outputs(x, INPUTS[:, 1:])
     with pytest.raises(ValueError, match="step must be positive"):
         net.hessian_product(x, x, step=0)
+    with pytest.raises(ValueError, match="step must be larger: 1e-12 is lost in the rounding"):
+        net.hessian_product(x, x, step=1e-12)
     with pytest.raises(ValueError, match="together"):
         net.accuracy(x, INPUTS)
 

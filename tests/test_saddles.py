@@ -269,6 +269,17 @@ def test_in_a_bowl_the_action_is_that_of_the_stationary_covariance(end):
     assert abs(rough / exact - 1) < 0.03
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e8])
+def test_the_action_is_found_in_any_unit_and_with_few_points(unit):
+    bent = Loss(unit * ((X**2 - 1) ** 2 / 4 + (Y - X**2) ** 2), (X, Y))
+    value, path = minimum_action(bent, (-1, 1), (0, 0), np.diag([1, 0.2]))
+    few, _ = minimum_action(bent, (-1, 1), (0, 0), np.diag([1, 0.2]), points=25)
+    assert value / unit == pytest.approx(0.42894, rel=2e-4)  # Richardson's, of 50 and 100
+    assert few == pytest.approx(value, rel=2e-3)
+    long = np.linalg.norm(np.diff(path, axis=0) / np.sqrt([1, 0.2]), axis=1)
+    assert np.ptp(long) < 1e-3 * long.mean()
+
+
 def test_two_temperatures_make_another_barrier_and_the_grid_agrees():
     heat = np.array([1.0, 0.3])
     barrier, _ = minimum_action(NARROW, (-1, -0.5), (0, 0), np.diag(heat), points=200)

@@ -1,5 +1,6 @@
 """Kesten's index and the edges, by closed forms, by hand and by simulation."""
 
+import math
 from itertools import product
 
 import numpy as np
@@ -20,6 +21,16 @@ def test_the_index_solves_its_equation():
     for rate in (0.85, 1.1, 1.5):
         kappa = tail_index(SPREAD, rate)
         assert (np.abs(1 - rate * SPREAD) ** kappa).mean() == pytest.approx(1, abs=1e-10)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-6, 1e-12])
+def test_the_index_keeps_its_digits_where_the_rate_is_small(rate):
+    down, up = math.log1p(-3 * rate), math.log1p(rate)  # curvatures 3 and −1
+    kappa = tail_index([3.0, -1.0], rate)
+    # e^(−3z) + e^z = 2 at z = 0.609…, and z is ηκ up to O(η).
+    assert kappa * rate == pytest.approx(0.6093778634, rel=2 * rate + 1e-9)
+    left = math.expm1(kappa * down) + math.expm1(kappa * up)
+    assert abs(left) < 1e-12
 
 
 def test_two_curvatures_have_an_index_by_hand():

@@ -108,6 +108,8 @@ def run_block(plan: Plan, x: np.ndarray, seed: np.random.SeedSequence, tick=None
                 block.path.append(block.x.copy())
             if t % CHECK == 0 or t == plan.steps:
                 lost = plan.watch.lost(block.x, t)
+                for kept in block.memory.values():  # a mean square that overflowed stands still
+                    lost |= overflowed(kept)
                 if lost.any():
                     raise _explained(plan, begun, seed, Diverged(t, int(lost.sum())), stop)
                 if tick and (t % (8 * CHECK) == 0 or t == plan.steps):

@@ -135,6 +135,12 @@ class WatchedStep:
             k = int(np.argmax(lost))
             kind, cause = _cause(loss, before[k : k + 1], x[k : k + 1], t)
             raise kind(self.said.step, self.said.count, cause)
+        for name, kept in memory.items():
+            if (lost := overflowed(kept)).any() and not overflowed(x[lost]).any():
+                k = int(np.argmax(lost))
+                cause = f"`{name}`, which the dynamics remembers, overflows in step {t}, "
+                cause += f"from {_at(before[k : k + 1])}"
+                raise Diverged(self.said.step, self.said.count, cause)
 
 
 def _at(point: np.ndarray) -> str:

@@ -10,6 +10,7 @@ from sgdnotes.checks import loss_of, shaped, symmetric, whole
 __all__ = ["minimum_action"]
 
 _MOST = 10_000  # points
+_EVEN = 1.0  # weight, in units of the action, of uneven distances between the points
 _ROUNDS = 12  # of descent at full length, with the points spread evenly again after each
 
 
@@ -82,12 +83,14 @@ def minimum_action(
     for count in [*fewer, *[points] * _ROUNDS]:
         path = _even(path, count)
         inner, fixed = path[1:-1], path[[0, -1]]
+        given = loss, root, turn, fixed
+        unit = _action(inner.ravel(), *given)[0] or 1.0  # the descent stops at sizes near 1
         found = minimize(
-            _action, inner.ravel(), (loss, root, turn, fixed), "L-BFGS-B", jac=True,
-            options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-8},
+            _weighed, inner.ravel(), (unit, given), "L-BFGS-B", jac=True,
+            options={"maxiter": 1000, "maxfun": 2000, "ftol": 1e-10, "gtol": 1e-8},
         )  # fmt: skip
         path = _even(np.vstack([fixed[:1], found.x.reshape(inner.shape), fixed[1:]]), count)
-        value = _action(path[1:-1].ravel(), loss, root, turn, fixed)[0]
+        value = _action(path[1:-1].ravel(), *given)[0]
         if count == points and abs(value - last) <= 1e-5 * abs(value):
             return float(value), path @ root.T
         last = value if count == points else np.inf
@@ -95,6 +98,19 @@ def minimum_action(
         f"path must start nearer to the least action: after {_ROUNDS} rounds it still falls, "
         f"to {last:.6g}"
     )
+
+
+def _weighed(inner, unit, given):
+    """The action in units, and a weight on uneven distances: they would gain only by error."""
+    value, gradient = _action(inner, *given)
+    fixed = given[-1]
+    step = np.diff(np.vstack([fixed[:1], inner.reshape(-1, fixed.shape[1]), fixed[1:]]), axis=0)
+    long = np.maximum(np.linalg.norm(step, axis=1), 1e-300)
+    uneven = long / long.mean() - 1
+    by_long = 2 * (uneven - np.mean(uneven * (uneven + 1))) / long.sum()
+    by_step = step * (by_long / long)[:, None]
+    gradient = gradient / unit + _EVEN * (by_step[:-1] - by_step[1:]).ravel()
+    return value / unit + _EVEN * np.mean(uneven**2), gradient
 
 
 def _even(path, points):

@@ -20,6 +20,7 @@ _MOST = 150  # panels: a matrix of 50 megabytes
 _ROUNDS = 200  # of the iteration for the slowest mode
 _CLOSE = 1e-6  # how near its bounds must come to each other
 _LOST = 1e-7  # mass that the first or the last point of a grid may hold
+_TELL = 1e-6  # by how much the masses may depend on how they are solved
 _TOO_RARE = (
     f"variance must be larger: an escape takes more than {_LONGEST:.0e} steps, and rounding "
     "hides it"
@@ -106,8 +107,8 @@ def stationary_masses(matrix) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a column does not sum to 1, if more than one law stays, or if the
-        first or the last point holds so much that the grid cuts the law off.
+        If a column does not sum to 1, if more than one law stays, up to rounding, or
+        if the first or the last point holds so much that the grid cuts the law off.
     """
     matrix = shaped("matrix", matrix, (None, None))
     if matrix.shape[0] != matrix.shape[1]:
@@ -117,9 +118,13 @@ def stationary_masses(matrix) -> np.ndarray:
         raise ValueError(
             f"matrix must have columns that sum to 1, got one that is off by {off:.6g}"
         )
-    system = matrix - np.eye(len(matrix))
-    system[0] = 1.0  # in place of one equation: they sum to zero
-    masses = np.linalg.solve(system, np.eye(len(matrix))[0])
+    masses, again = (_settled(matrix, k) for k in (0, -1))
+    apart = np.abs(again - masses).sum()
+    if not apart < _TELL:
+        raise ValueError(
+            "matrix must have wells that chains leave before rounding hides how they share "
+            f"the chains: solved in two ways, the laws differ by {apart:.3g}"
+        )
     ends = max(abs(masses[0]), abs(masses[-1]))
     if not (masses.min() > -1e-9 and ends < _LOST):
         raise ValueError(
@@ -127,6 +132,16 @@ def stationary_masses(matrix) -> np.ndarray:
             f"got masses from {masses.min():.3g} and {ends:.3g} at an end"
         )
     return masses
+
+
+def _settled(matrix, k: int) -> np.ndarray:
+    """The masses that a step leaves as they are, with the sum in place of equation k."""
+    system = matrix - np.eye(len(matrix))
+    system[k] = 1.0  # the equations sum to zero: one of them says nothing
+    try:
+        return np.linalg.solve(system, np.eye(len(matrix))[k])
+    except np.linalg.LinAlgError:
+        raise ValueError("matrix must have one stationary law, got several") from None
 
 
 def chain_escape_rate(

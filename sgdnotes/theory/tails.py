@@ -60,9 +60,14 @@ def _batches(curvatures, batch_size: int):
     return values[index].mean(1), np.exp(log_ways + log_share[index].sum(1))
 
 
-def _lyapunov(a, chance, rate):
+def _log_size(a, rate):
+    """log|1 − ηa|, with all digits also where ηa is small."""
     with np.errstate(divide="ignore", over="ignore"):
-        return float(chance @ np.log(np.abs(1 - rate * a)))
+        return np.log1p(np.maximum(-rate * a, rate * a - 2))
+
+
+def _lyapunov(a, chance, rate):
+    return float(chance @ _log_size(a, rate))
 
 
 def tail_index(curvatures, learning_rate: float, batch_size: int = 1) -> float:
@@ -102,15 +107,14 @@ def tail_index(curvatures, learning_rate: float, batch_size: int = 1) -> float:
             f"learning_rate must be smaller: at {learning_rate!r} there is no stationary law, "
             f"E log|1 − ηa| = {exponent:.3g}"
         )
-    with np.errstate(divide="ignore"):
-        size = np.log(np.abs(1 - learning_rate * a))
+    size = _log_size(a, learning_rate)
     if not size.max() > 0:
         return math.inf
 
     def gap(kappa):
         # log E exp(κ·size), divided by κ: −|E size| near 0, rising.
-        top = size.max()
-        return top + np.log(chance @ np.exp(kappa * (size - top))) / kappa
+        shift = size.max() if kappa * size.max() > 1 else 0.0  # no power overflows
+        return shift + np.log1p(chance @ np.expm1(kappa * (size - shift))) / kappa
 
     high = 1.0
     while gap(high) < 0:
