@@ -211,8 +211,8 @@ def _counts_text(root: Path) -> str:
         f"Of {len(claims)} statements of the sources {kinds.count({'exact', 'measured'})} are "
         f"checked by SymPy and by simulation, {kinds.count({'exact'})} by SymPy alone, "
         f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
-        f"notation or of record, and are noted where they occur (the checks of an erratum count "
-        f"for the rows that it concerns). There are {len(errata)} errata: a check rejects what is "
+        f"notation or of record, and are noted where they occur. (A statement that an erratum "
+        f"corrects is checked where the erratum is.) There are {len(errata)} errata: a check rejects what is "
         f"printed in all but one, E15, which is a matter of record. {len(beyond)} results go "
         f"beyond the sources."
     )

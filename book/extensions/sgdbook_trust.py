@@ -31,7 +31,7 @@ def noticed_by(entry: dict) -> str:
     by = entry["by"]
     for begin, who in (
         ("claim ", "a claim"),
-        ("stored verdict", "a changed tick alone"),
+        ("stored verdict", "only a changed figure in a tick's text"),
         ("code cell", "an assert or an error in a chapter"),
         ("the clock", "the clock"),
     ):
@@ -47,7 +47,8 @@ def mutants_text(report: dict) -> list[str]:
     untried = report["listed"] - sum(count.values())
     lines = [
         f"**Passed.** Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
-        f"{count['equivalent']} change nothing (`audit/mutants.yml` says why), and "
+        f"{count['equivalent']} turned out to say the same as the right one (`audit/mutants.yml` says "
+        f"why), and "
         f"{count['survived']} are not noticed"
         + (f"; {untried} have not been tried yet, or not since they changed. " if untried else ". ")
         + f"(`python3 make.py mutants`, {report['day']}, {report['machine']}, "
@@ -59,7 +60,7 @@ def mutants_text(report: dict) -> list[str]:
         told = sorted(set(who), key=who.count, reverse=True)
         lines += ["Noticed first by " + ", ".join(f"{w}: {who.count(w)}" for w in told) + ".", ""]
     lines += ["::::{dropdown} By file", ""]
-    lines += ["| file | listed | noticed | no change | missed | untried |"]
+    lines += ["| file | listed | noticed | the same | missed | untried |"]
     lines += ["|:--|--:|--:|--:|--:|--:|"]
     for file, row in report["files"].items():
         cells = [row.get(kind, 0) for kind in KINDS]
@@ -94,7 +95,7 @@ def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
     words = [
         f"**Refused.** With other seeds {fails} of {runs:,} runs of a measured check failed: "
         f"{1e3 * fails / max(runs, 1):.2f} in a thousand, where exact error bars would have failed "
-        f"about {runs / ONCE_IN:.0f}. Error bars are estimated too, and counts of rare events lean "
+        f"about {runs / ONCE_IN:.1f}. Error bars are estimated too, and counts of rare events lean "
         f"to one side. Let z be an estimate less what was expected, in its standard errors. Of "
         f"{sum(z):,} z (all but those of checks that allow a bias) {beyond[3]:.2%} lie beyond 3 (a "
         f"normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 (0.006 %). Bars: all of them; line: "
@@ -109,7 +110,8 @@ def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
         "",
         "::::",
         *(["", "::::{dropdown} Checks whose z is not quite normal", "",
-           "Mean and standard deviation of z. The chapter's last section says why.", "",
+           "Mean and standard deviation of z. The chapter's last section says what is known of it.",
+           "",
            *odd, "", "::::"] if odd else []),
     ]  # fmt: skip
     return words, tables
