@@ -7,8 +7,8 @@ asks the tests and notebooks that are named there, one after the other, and note
 first that fails; each of them must pass on the copy as it is. What was seen is stored in
 `audit/mutants.json`, from which the book makes its page.
 
-WORD is the id of a mistake or a part of a file's path. A mistake whose file and tests are
-as they were when it was last tried is not tried again, unless --anew says so.
+WORD is the id of a mistake or a part of a file's path. A mistake whose file and tests run
+the same code as when it was last tried is not tried again, unless --anew says so.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from audit.seeds import code, plain  # noqa: E402
 from audit.workshop import PATIENCE, Workshop, write  # noqa: E402
 
 LISTED, STORED = Path("audit/mutants.yml"), Path("audit/mutants.json")
@@ -114,11 +115,14 @@ def mutated(file: Path, changes) -> str:
 
 
 def digest(root: Path, mutant: Mutant) -> str:
-    """Of all that the list names: the mistake, its file, and those who are asked."""
+    """Of all that the list names: the mistake, and the code of its file and of who is asked."""
     files = {mutant.file, *(asked.split()[0] for asked in mutant.asked)}
     total = hashlib.sha256(repr((mutant.changes, mutant.asked, mutant.equivalent)).encode())
     for file in sorted(files):
-        total.update((root / file).read_bytes())
+        path = root / file
+        sources = code(path) if path.suffix == ".ipynb" else [path.read_text("utf8")]
+        for source in sources:
+            total.update(plain(source).encode())
     return total.hexdigest()[:16]
 
 

@@ -212,9 +212,9 @@ def _counts_text(root: Path) -> str:
         f"checked by SymPy and by simulation, {kinds.count({'exact'})} by SymPy alone, "
         f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
         f"notation or of record, and are noted where they occur. (A statement that an erratum "
-        f"corrects is checked where the erratum is.) There are {len(errata)} errata: a check rejects what is "
-        f"printed in all but one, E15, which is a matter of record. {len(beyond)} results go "
-        f"beyond the sources."
+        f"corrects is checked where the erratum is.) There are {len(errata)} errata: a check "
+        f"rejects what is printed in all but one, E15, which is a matter of record. {len(beyond)} "
+        f"results go beyond the sources."
     )
 
 

@@ -47,9 +47,8 @@ def mutants_text(report: dict) -> list[str]:
     untried = report["listed"] - sum(count.values())
     lines = [
         f"**Passed.** Of {report['listed']} wrong formulas the checks notice {count['killed']}; "
-        f"{count['equivalent']} turned out to say the same as the right one (`audit/mutants.yml` says "
-        f"why), and "
-        f"{count['survived']} are not noticed"
+        f"{count['equivalent']} turned out to say the same as the right one "
+        f"(`audit/mutants.yml` says why), and {count['survived']} are not noticed"
         + (f"; {untried} have not been tried yet, or not since they changed. " if untried else ". ")
         + f"(`python3 make.py mutants`, {report['day']}, {report['machine']}, "
         f"Python {report['python']}.)",
