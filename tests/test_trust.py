@@ -72,7 +72,7 @@ def test_other_seeds_are_told_in_failures_a_thousand():
     stored = {"01-a": seeds(1, np.histogram(z, edges)[0].tolist()), "02-b": seeds(0, [0] * 42)}
     (words,), text = trust.seeds_text(stored)
     assert "1 of 4,000 runs of a measured check failed: 0.25 in a thousand" in words
-    assert "exact error bars would have failed about 0." in words
+    assert "With exact error bars 0.3 runs would have failed" in words
     assert "Of 4,000 z" in words
     assert "0.10% lie beyond 3" in words
     assert "0.050% beyond 4" in words

@@ -93,12 +93,13 @@ def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
     machines = sorted({report["machine"] for report in stored.values()})
     words = [
         f"**Refused.** With other seeds {fails} of {runs:,} runs of a measured check failed: "
-        f"{1e3 * fails / max(runs, 1):.2f} in a thousand, where exact error bars would have failed "
-        f"about {runs / ONCE_IN:.1f}. Error bars are estimated too, and counts of rare events lean "
-        f"to one side. Let z be an estimate less what was expected, in its standard errors. Of "
-        f"{sum(z):,} z (all but those of checks that allow a bias) {beyond[3]:.2%} lie beyond 3 (a "
-        f"normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 (0.006 %). Bars: all of them; line: "
-        f"the normal law. (`python3 make.py seeds N`, {'; '.join(machines)}.)",
+        f"{1e3 * fails / max(runs, 1):.2f} in a thousand. With exact error bars "
+        f"{runs / ONCE_IN:.1f} runs would have failed. Error bars are estimated too, and counts of "
+        f"rare events lean to one side. Let z be an estimate less what was expected, in its "
+        f"standard errors. Of {sum(z):,} z (all but those of checks that allow a bias) "
+        f"{beyond[3]:.2%} lie beyond 3 (a normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 "
+        f"(0.006 %). Bars: all of them; line: the normal law. "
+        f"(`python3 make.py seeds N`, {'; '.join(machines)}.)",
     ]
     tables = [
         "::::{dropdown} By chapter",

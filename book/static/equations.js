@@ -1,7 +1,7 @@
 // The equations in view are set first; then the others, a few at a time, so that the page
 // answers meanwhile; last those that are folded. A print has them all.
 if (window.MathJax) {
-  const SLICE = 40;
+  const SLICE = 120;
   let waiting = [];
   const idle = () => new Promise((go) => {
     if (window.requestIdleCallback) requestIdleCallback(go, {timeout: 100});
