@@ -98,4 +98,4 @@ def test_what_is_not_stored_is_not_shown(tmp_path):
 
 
 def test_the_directive_stands_on_the_page_about_the_book():
-    assert "```{trust}\n```" in (ROOT / "book" / "about.md").read_text("utf8")
+    assert "\n```{trust}\n" in (ROOT / "book" / "about.md").read_text("utf8")

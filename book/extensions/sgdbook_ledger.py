@@ -210,11 +210,11 @@ def _counts_text(root: Path) -> str:
     return (
         f"Of {len(claims)} statements of the sources {kinds.count({'exact', 'measured'})} are "
         f"checked by SymPy and by simulation, {kinds.count({'exact'})} by SymPy alone, "
-        f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are matters of "
-        f"notation or of record, and are noted where they occur. (A statement that an erratum "
-        f"corrects is checked where the erratum is.) There are {len(errata)} errata: a check "
-        f"rejects what is printed in all but one, E15, which is a matter of record. {len(beyond)} "
-        f"results go beyond the sources."
+        f"{kinds.count({'measured'})} by simulation alone; {kinds.count(set())} are misprints or "
+        f"matters of notation or record, and are noted where they occur. (A statement that an "
+        f"erratum corrects is checked where the erratum is.) There are {len(errata)} errata: a "
+        f"check rejects what is printed in all but one, E15, which is a matter of record. "
+        f"{len(beyond)} results go beyond the sources."
     )
 
 

@@ -157,7 +157,9 @@ def histogram(edges, counts) -> str:
 
 
 class Trust(SphinxDirective):
-    """The figures of the two audits, as far as they are stored."""
+    """The figures of the two audits, as far as they are stored; its text is the picture's."""
+
+    has_content = True
 
     def run(self):
         root, found = Path(self.env.srcdir), []
@@ -168,6 +170,7 @@ class Trust(SphinxDirective):
             z = [sum(bins) for bins in zip(*(r["z"] for r in seeds.values()), strict=True)]
             found += self.parse_text_to_nodes("\n".join(words))
             found.append(nodes.raw("", histogram(EDGES, z), format="html"))
+            found += self.parse_content_to_nodes()
             found += self.parse_text_to_nodes("\n".join(tables))
         if mutants := read(root, "mutants"):
             found += self.parse_text_to_nodes("\n".join(mutants_text(mutants)))
