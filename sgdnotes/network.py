@@ -224,16 +224,9 @@ class Network:
         return found.reshape(*shape, self.dimension)
 
     def batch_gradient(self, x, index) -> np.ndarray:
-        """The mean gradient over the examples `index`, one batch a point.
+        """The mean gradient over one batch of examples a point: (chains, d) in and out.
 
-        Parameters
-        ----------
-        x : (chains, d) array
-        index : (chains, B) array of int, rows of `inputs`
-
-        Returns
-        -------
-        (chains, d) array
+        `index`, (chains, B) of int, names the batches' rows of `inputs`.
         """
         rows, _ = self._points(x)
         index = np.ascontiguousarray(indices("index", index, (len(rows),)))
