@@ -71,8 +71,7 @@ def build():
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(f"{executed} {read} begun")
     say("building the book (three to five minutes the first time, seconds after)")
-    start = "from jupyter_book.cli.main import main; main()"
-    done = VENV.run("-c", start, "build", "-W", "-n", "--keep-going", "-q", ".")
+    done = VENV.run("-m", "tools.sphinx", "build", "-W", "-n", "--keep-going", "-q", ".")
     if done:
         stamp.write_text(f"{executed} {read} whole")
     return done

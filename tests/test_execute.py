@@ -1,13 +1,19 @@
 """Notebooks are executed side by side before the pages are read."""
 
-import multiprocessing.pool
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
-import sgdbook_execute as execute
+import sgdbook_kernel
 from myst_nb.core.execute import cache as one_by_one
 from myst_nb.core.execute.base import ExecutionError
+from nbclient.exceptions import DeadKernelError
 from sphinx.application import Sphinx
 
 
@@ -15,7 +21,7 @@ from sphinx.application import Sphinx
 def built(tmp_path):
     """Builds a book of notebooks with these sources, and returns their pages."""
 
-    def build(*sources):
+    def build(*sources, **more):
         for i, source in enumerate(sources):
             nb = nbformat.v4.new_notebook(
                 metadata={
@@ -32,6 +38,7 @@ def built(tmp_path):
             "nb_execution_mode": "cache",
             "nb_execution_raise_on_error": True,
             "root_doc": "page0",
+            **more,
         }
         out = tmp_path / "out" / "html"
         Sphinx(
@@ -44,8 +51,6 @@ def built(tmp_path):
 
 def test_pages_show_what_was_executed_before_they_were_read(built, monkeypatch):
     monkeypatch.setattr(one_by_one, "single_nb_execution", lambda *a, **k: 1 / 0)
-    # One at a time: two kernels that start at once may pick the same port.
-    monkeypatch.setattr(execute.multiprocessing, "Pool", lambda n: multiprocessing.pool.Pool(1))
     first, second = built("print(6 * 7)", "print(2**10)")
     assert "42" in first
     assert "1024" in second
@@ -82,3 +87,87 @@ def test_a_notebook_that_was_quiet_is_not_run_again(built, tmp_path):
 def test_a_notebook_that_fails_stops_the_build(built):
     with pytest.raises(ExecutionError, match="page1"):
         built("print(6 * 7)", "1 / 0")
+
+
+SEEN = """
+import os, pathlib, sys
+print("sympy" in sys.modules, pathlib.Path("page0.ipynb").exists(), os.environ.get("ASKED"))
+"""
+
+
+def test_a_kernel_is_forked_with_all_that_chapters_import(built, monkeypatch):
+    monkeypatch.setenv("ASKED", "of the build")
+    assert f"{sgdbook_kernel.FORKS} True of the build" in built(SEEN, "1")[0]
+    assert "MPLBACKEND" not in os.environ
+
+
+def test_where_no_kernel_can_be_forked_they_are_ordinary_ones(built, monkeypatch):
+    monkeypatch.setattr(sgdbook_kernel, "FORKS", False)
+    assert "False True None" in built(SEEN, "1")[0]
+
+
+def test_chapters_do_not_share_what_they_set(built):
+    change = "import matplotlib as mpl\nmpl.rcParams['lines.linewidth'] += 5"
+    for page in built(*3 * [f"{change}\nprint(mpl.rcParams['lines.linewidth'])"]):
+        assert "<span></span>6.5" in page
+
+
+def test_a_figure_is_shown_at_the_end_of_its_cell(built):
+    draw = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    for page in built(draw, draw):
+        assert "<img" in page
+
+
+def test_a_chapter_may_start_processes_of_its_own(built):
+    spread = (
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "with ProcessPoolExecutor(2) as pool:\n    print(sum(pool.map(abs, [-20, 22])))"
+    )
+    assert "42" in built(spread, "1")[0]
+
+
+def test_a_cell_that_never_ends_is_interrupted(built, capfd):
+    began = time.monotonic()
+    with pytest.raises(ExecutionError, match="page1"):
+        built("1", "while True: pass", nb_execution_timeout=2)
+    assert time.monotonic() - began < 60
+
+
+def test_a_kernel_that_dies_stops_the_build(built):
+    with pytest.raises(DeadKernelError):
+        built("1", "import os\nos._exit(3)")
+
+
+@pytest.mark.skipif(not sgdbook_kernel.FORKS, reason="kernels are forked on Linux alone")
+def test_kernels_end_with_the_build_that_asked_for_them(tmp_path):
+    wait = (
+        "import os, pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(99)"
+    )
+    for i, source in enumerate((wait, "1")):
+        nb = nbformat.v4.new_notebook(
+            metadata={"kernelspec": {"name": "python3", "display_name": ""}},
+            cells=[nbformat.v4.new_markdown_cell("# A"), nbformat.v4.new_code_cell(source)],
+        )
+        nbformat.write(nb, tmp_path / f"page{i}.ipynb")
+    (tmp_path / "conf.py").write_text(
+        "extensions = ['myst_nb', 'sgdbook_execute']\nroot_doc = 'page0'\n"
+        "nb_execution_mode = 'cache'\n"
+    )
+    extensions = Path(sgdbook_kernel.__file__).parent
+    build = subprocess.Popen(
+        [sys.executable, "-m", "sphinx", "-q", tmp_path, tmp_path / "out" / "html"],
+        env={**os.environ, "PYTHONPATH": str(extensions)},
+    )
+    told = tmp_path / "pid"
+    while not (told.exists() and told.read_text()):
+        assert build.poll() is None
+        time.sleep(0.1)
+    build.send_signal(signal.SIGKILL)
+    build.wait()
+    kernel = Path("/proc") / told.read_text()
+    for _ in range(100):
+        if not kernel.exists() or "\nState:\tZ" in (kernel / "status").read_text():
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the kernel is still there")

@@ -234,7 +234,7 @@ def read(root: Path) -> dict:
     return json.loads(file.read_text("utf8")) if file.exists() else {}
 
 
-def _draw(app):
+def _draw(app, env, docnames):
     import matplotlib as mpl
 
     from sgdnotes import figures
@@ -267,7 +267,7 @@ def _outdated(app, env, added, changed, removed):
 
 
 def setup(app):
-    app.connect("builder-inited", _draw)
+    app.connect("env-before-read-docs", _draw, priority=900)  # while notebooks run
     app.connect("source-read", _fill)
     app.connect("env-get-outdated", _outdated)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

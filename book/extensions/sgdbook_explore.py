@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from docutils import nodes
-from sklearn.datasets import load_diabetes
 
 TAG = "tag_explore-"
 ENGINE = ("numbers", "laws", "picture")
@@ -17,12 +16,14 @@ def scripts(names):
 
 def diabetes():
     """The 442 patients as a script, since a page opened from disk may not fetch a file."""
+    from sklearn.datasets import load_diabetes  # a second, better spent while notebooks run
+
     table = load_diabetes(scaled=False)
     mass, score = table.data[:, table.feature_names.index("bmi")].tolist(), table.target.tolist()
     return f"explore.diabetes = {{ mass: {mass}, score: {score} }};\n".replace(".0,", ",")
 
 
-def _write_data(app):
+def _write_data(app, env, docnames):
     target = Path(app.outdir) / "_static" / "explore" / "diabetes.js"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(diabetes(), encoding="utf8")
@@ -41,6 +42,6 @@ def _add(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
-    app.connect("builder-inited", _write_data)
+    app.connect("env-before-read-docs", _write_data, priority=900)
     app.connect("html-page-context", _add)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -145,4 +145,4 @@ def _add_buttons(app, pagename, templatename, context, doctree):
 def setup(app):
     app.connect("config-inited", _set_repository, priority=100)
     app.connect("html-page-context", _add_buttons, priority=800)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

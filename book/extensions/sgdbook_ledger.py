@@ -8,6 +8,7 @@ directive {audit}, the list of a chapter's checks.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -118,6 +119,10 @@ def read_ledger(root: Path) -> tuple[dict, list[Row], list[Row], list[Row]]:
     return data["sources"], rows(data["claims"]), rows(data["errata"]), rows(data["beyond"])
 
 
+# A build reads the ledger once, not for every page.
+_ledger = functools.cache(read_ledger)
+
+
 def _target(id: str) -> str:
     return ("erratum-" if id.startswith("E") else "claim-") + slug(id)
 
@@ -157,7 +162,7 @@ def _row_text(row: Row) -> list[str]:
 
 
 def _claims_text(root: Path) -> str:
-    sources, claims, _, beyond = read_ledger(root)
+    sources, claims, _, beyond = _ledger(root)
     lines = []
     for key, source in sources.items():
         mine = [row for row in claims if row.id.startswith(key + ".")]
@@ -175,7 +180,7 @@ def _claims_text(root: Path) -> str:
 
 
 def _errata_text(root: Path) -> str:
-    _, _, errata, _ = read_ledger(root)
+    _, _, errata, _ = _ledger(root)
     lines = []
     for row in errata:
         entry = row.fields
@@ -200,7 +205,7 @@ def _errata_text(root: Path) -> str:
 
 def _counts_text(root: Path) -> str:
     """How many statements are checked how, the checks of their errata included."""
-    _, claims, errata, beyond = read_ledger(root)
+    _, claims, errata, beyond = _ledger(root)
     found = {row.id: row.checks for row in errata}
     kinds = [
         {c.part("kind") for e in row.fields.get("errata", ()) for c in found[e]}
@@ -236,7 +241,7 @@ def _anchor_checks(app, doctree):
     if not docname.startswith("notebooks/") or not notebook.exists():
         return
     checks = iter(read_checks(notebook))
-    rows = {row.id: row for part in read_ledger(Path(app.srcdir))[1:] for row in part}
+    rows = {row.id: row for part in _ledger(Path(app.srcdir))[1:] for row in part}
     standard = app.env.get_domain("std")
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") != "cell_code":

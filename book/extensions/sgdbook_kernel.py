@@ -1,0 +1,109 @@
+"""Kernels forked from one process that has imported already what the chapters import.
+
+An ordinary kernel takes two seconds to start and to import SymPy, Matplotlib and the rest,
+a fifth of what a chapter takes in all. Only Linux forks; elsewhere kernels are ordinary.
+"""
+
+import gc
+import multiprocessing
+import os
+import sys
+import threading
+
+from jupyter_client.manager import AsyncKernelManager
+from traitlets.config import Config
+
+FORKS = sys.platform == "linux"
+# Not Matplotlib's inline backend: it sets up the kernel in which it is first imported.
+IMPORTED = [
+    "contourpy",
+    "ipykernel.debugger",
+    "ipykernel.kernelapp",
+    "IPython.core.debugger",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.pyplot",
+    "scipy.integrate",
+    "scipy.linalg",
+    "scipy.optimize",
+    "scipy.stats",
+    "sgdnotes.claims",
+    "sgdnotes.experiment",
+    "sgdnotes.losses",
+    "sgdnotes.theory",
+    "sklearn.datasets",
+    "sqlite3",
+    "sympy.codegen.scipy_nodes",
+    "sympy.integrals.risch",
+    "sympy.physics.units",
+    "tornado.platform.asyncio",
+]
+
+
+def warm_up():
+    """Start the process that kernels are forked from: it imports while others work."""
+    if not FORKS:
+        return
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(IMPORTED)
+    before = os.environ.get("MPLBACKEND")
+    # Matplotlib reads this when it is imported; an ordinary kernel sets it before that.
+    os.environ["MPLBACKEND"] = before or "module://matplotlib_inline.backend_inline"
+    forkserver.ensure_running()
+    if before is None:
+        del os.environ["MPLBACKEND"]
+
+
+def _run(arguments, env, cwd):
+    gc.freeze()  # what was imported stays, so no collection need look at it
+    from ipykernel.kernelapp import IPKernelApp
+
+    build = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (build.join(), os._exit(1)), daemon=True).start()
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    IPKernelApp.launch_instance(arguments, parent_handle=1)  # the thread watches, no poller
+
+
+class _Child:
+    """A forked process with those methods of `subprocess.Popen` that Jupyter calls."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, process):
+        self._process = process
+        self.pid, self.kill, self.terminate = process.pid, process.kill, process.terminate
+
+    def poll(self):
+        return self._process.exitcode
+
+    def wait(self):
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
+def meet_in(folder):
+    """The settings by which a kernel and its client meet at sockets in `folder`.
+
+    A port, which is chosen first and taken later, may be somebody else's by then.
+    """
+    meet = {"transport": "ipc", "ip": os.path.join(folder, "kernel")} if FORKS else {}
+    return Config({"KernelManager": meet})
+
+
+class KernelManager(AsyncKernelManager):
+    """Jupyter's, but that it forks `python -m ipykernel_launcher` where it can."""
+
+    async def _async_launch_kernel(self, kernel_cmd, **options):
+        if not FORKS or kernel_cmd[1:3] != ["-m", "ipykernel_launcher"]:
+            return await super()._async_launch_kernel(kernel_cmd, **options)
+        process = multiprocessing.get_context("forkserver").Process(
+            target=_run, args=(kernel_cmd[3:], options["env"], options["cwd"])
+        )
+        process.start()
+        self.provisioner.process = _Child(process)
