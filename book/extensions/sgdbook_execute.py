@@ -9,15 +9,13 @@ next run may be quiet, once the font is there or the setting is gone.
 """
 
 import itertools
-import logging
-import multiprocessing
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jupyter_cache import get_cache
-from jupyter_cache.executors.basic import ExecutionWorkerLocalMProc, ProcessData
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from jupyter_core.utils import ensure_event_loop
 from sgdbook_kernel import KernelManager, meet_in, warm_up
@@ -29,21 +27,22 @@ POOLS = []
 RUNS = {}  # by the name of the page
 
 
-class _Worker(ExecutionWorkerLocalMProc):
-    @staticmethod
-    def execute(project_nb, data):
-        with TemporaryDirectory() as folder:
-            try:
-                return single_nb_execution(
-                    project_nb.nb,
-                    cwd=str(Path(project_nb.uri).parent),
-                    timeout=data.timeout,
-                    allow_errors=data.allow_errors,
-                    kernel_manager_class=KernelManager,
-                    config=meet_in(folder),
-                )
-            finally:
-                ensure_event_loop().close()  # the one that nbclient has made for this thread
+def _run(nb, path, timeout):
+    with TemporaryDirectory() as folder:
+        try:
+            done = single_nb_execution(
+                nb,
+                cwd=str(Path(path).parent),
+                timeout=timeout,
+                allow_errors=False,
+                kernel_manager_class=KernelManager,
+                config=meet_in(folder),
+            )
+        finally:
+            ensure_event_loop().close()  # the one that nbclient has made for this thread
+    if done.err is not None:
+        raise done.err
+    return CacheBundleIn(nb, path, data={"execution_seconds": done.time})
 
 
 def _cache(app):
@@ -59,44 +58,47 @@ def _execute(app, env, docnames):
     cache = _cache(app)
     for path in paths:
         cache.add_nb_to_project(path)
-    waiting = sorted(cache.list_unexecuted(paths), key=lambda record: record.uri)
+    waiting = sorted(record.uri for record in cache.list_unexecuted(paths))
     if not waiting:
         return
-    # MyST-NB tells of failures.
-    multiprocessing.get_logger().setLevel(logging.CRITICAL)
     kernels = min(len(waiting), CORES)
     print(f"   running {len(waiting)} notebooks, {kernels} at a time", flush=True)
     warm_up()
-    count = itertools.count(1)
+    pool, count = ThreadPoolExecutor(kernels), itertools.count(1)
+    POOLS.append(pool)
 
-    def tell(run):
-        done, (_, path) = next(count), run.result()
+    def tell(path):
+        done = next(count)
         print(f"   {done} of {len(waiting)} notebooks run: {Path(path).stem}", flush=True)
         if done == len(waiting):
             print("   writing the pages", flush=True)
 
-    pool = ThreadPoolExecutor(kernels)
-    POOLS.append(pool)
-    for record in waiting:
-        # A connection to the cache for each: one is not for several threads.
-        data = ProcessData(record.pk, record.uri, _cache(app), config.execution_timeout, False)
-        run = RUNS[pages[record.uri]] = pool.submit(_Worker(), data)
-        run.add_done_callback(tell)
+    for path in waiting:
+        nb = cache.get_project_notebook(path).nb
+        run = RUNS[pages[path]] = pool.submit(_run, nb, path, config.execution_timeout)
+        run.add_done_callback(lambda run, path=path: run.cancelled() or tell(path))
+
+
+def _keep(app, run):
+    """Put into the cache, from the one thread that has it open, what a run has returned."""
+    if not run.cancelled() and run.exception() is None:
+        _cache(app).cache_notebook_bundle(run.result(), check_validity=False, overwrite=True)
 
 
 def _wait(app, docname, source):
     if docname in RUNS:
-        RUNS.pop(docname).result()
+        _keep(app, RUNS.pop(docname))
 
 
-def _end_runs():
-    RUNS.clear()
+def _end_runs(app):
     while POOLS:
         POOLS.pop().shutdown(cancel_futures=True)
+    while RUNS:
+        _keep(app, RUNS.popitem()[1])
 
 
 def _share_the_writing(app, env):
-    _end_runs()  # a process without threads forks well
+    _end_runs(app)  # a process without threads forks well
     for name in SILENT & set(app.extensions):
         app.extensions[name].parallel_write_safe = True
     # Not earlier: some extensions cannot read side by side.
@@ -104,7 +106,7 @@ def _share_the_writing(app, env):
 
 
 def _forget_noise(app, exception):
-    _end_runs()
+    _end_runs(app)
     config = getattr(app.env, "mystnb_config", None)
     if config is None or config.execution_mode != "cache":
         return
