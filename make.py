@@ -71,7 +71,7 @@ def build():
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(f"{executed} {read} begun")
     say("building the book (two to three minutes the first time, seconds after)")
-    done = VENV.run("-m", "tools.sphinx", "build", "-W", "-n", "--keep-going", "-q", ".")
+    done = VENV.run("-m", "tools.sphinx")
     if done:
         stamp.write_text(f"{executed} {read} whole")
     return done

@@ -23,7 +23,6 @@ from sgdbook_kernel import KernelManager, meet_in, warm_up
 # Extensions that do not say whether pages may be written side by side: they write none.
 SILENT = {"sphinx_external_toc", "sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
 CORES = os.cpu_count() or 1
-POOLS = []
 RUNS = {}  # by the name of the page
 
 
@@ -65,7 +64,6 @@ def _execute(app, env, docnames):
     print(f"   running {len(waiting)} notebooks, {kernels} at a time", flush=True)
     warm_up()
     pool, count = ThreadPoolExecutor(kernels), itertools.count(1)
-    POOLS.append(pool)
 
     def tell(path):
         done = next(count)
@@ -77,6 +75,7 @@ def _execute(app, env, docnames):
         nb = cache.get_project_notebook(path).nb
         run = RUNS[pages[path]] = pool.submit(_run, nb, path, config.execution_timeout)
         run.add_done_callback(lambda run, path=path: run.cancelled() or tell(path))
+    pool.shutdown(wait=False)  # its threads end with their work
 
 
 def _keep(app, run):
@@ -90,15 +89,14 @@ def _wait(app, docname, source):
         _keep(app, RUNS.pop(docname))
 
 
-def _end_runs(app):
-    while POOLS:
-        POOLS.pop().shutdown(cancel_futures=True)
+def _end_runs(app, exception):
+    for run in RUNS.values():
+        run.cancel()
     while RUNS:
         _keep(app, RUNS.popitem()[1])
 
 
 def _share_the_writing(app, env):
-    _end_runs(app)  # a process without threads forks well
     for name in SILENT & set(app.extensions):
         app.extensions[name].parallel_write_safe = True
     # Not earlier: some extensions cannot read side by side.
@@ -106,7 +104,6 @@ def _share_the_writing(app, env):
 
 
 def _forget_noise(app, exception):
-    _end_runs(app)
     config = getattr(app.env, "mystnb_config", None)
     if config is None or config.execution_mode != "cache":
         return
@@ -124,5 +121,6 @@ def setup(app):
     app.connect("env-before-read-docs", _execute)
     app.connect("source-read", _wait)
     app.connect("env-check-consistency", _share_the_writing)
+    app.connect("build-finished", _end_runs)
     app.connect("build-finished", _forget_noise)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
