@@ -1,7 +1,8 @@
 """An environment is made once, is whole or made anew, and never replaces somebody's folder."""
 
-import builtins
 import os
+import sys
+import venv
 
 import pytest
 
@@ -20,7 +21,7 @@ def home(tmp_path, monkeypatch):
 
     def run(*command, **options):
         home.done.append(" ".join(map(str, command[1:])))
-        home.bin.mkdir(parents=True)
+        home.bin.mkdir(parents=True, exist_ok=True)
         home.python.touch()
         return True
 
@@ -31,7 +32,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "run", run)
     home.run = run_its_python
     home.version = lambda: home.found if home.python.exists() else ""
-    home.roads = dict
+    home.pip = lambda: (["python", "-m", "pip"], {})
     return home
 
 
@@ -154,20 +155,6 @@ def test_an_empty_folder_is_nobodys(home):
     assert home.remove()
 
 
-def test_a_python_without_ensurepip_is_told_the_package_that_brings_it(home, monkeypatch):
-    honest = builtins.__import__
-
-    def without(name, *rest):
-        if name == "ensurepip":
-            raise ImportError(name)
-        return honest(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    message = stopped(need, home)
-    assert "ensurepip" in message
-    assert "python3-venv" in message
-
-
 def test_an_environment_that_cannot_be_made_is_said(home, monkeypatch):
     monkeypatch.setattr(environment, "run", lambda *c, **o: False)
     assert "could not make .venv" in stopped(need, home)
@@ -193,23 +180,24 @@ def test_what_is_installed_elsewhere_is_not_taken_for_installed(home, monkeypatc
         ("-m uv", "-m pip install"),
     ],
 )
-def test_pip_installs_where_uv_cannot_be_had_or_does_not_manage_it(home, fails, last):
+def test_pip_installs_where_uv_cannot_be_had_or_does_not_manage_it(home, monkeypatch, fails, last):
     ran = []
 
     def run(*command, **options):
-        ran.append(" ".join(map(str, command)))
+        ran.append(" ".join(map(str, command[1:])))
         return fails not in ran[-1]
 
-    home.run = run
+    monkeypatch.setattr(environment, "run", run)
     assert home.install("-r", "requirements.txt")
     assert ran[-1].startswith(last)
     assert ran[-1].endswith("-r requirements.txt")
 
 
-def test_both_installers_are_told_the_way_to_the_packages_and_nothing_else(home):
+def test_both_installers_are_told_the_way_to_the_packages_and_nothing_else(home, monkeypatch):
     told = []
-    home.run = lambda *c, env, **o: told.append(env) or len(told) < 2
-    home.roads = lambda: {"index-url": "one", "extra-index-url": "two three", "find-links": "a b"}
+    ways = {"index-url": "one", "extra-index-url": "two three", "find-links": "a b"}
+    monkeypatch.setattr(environment, "run", lambda *c, env, **o: told.append(env) or len(told) < 2)
+    home.pip = lambda: (["python", "-m", "pip"], ways)
     home.install("numpy")
     pip, uv, again = told
     assert pip == again
@@ -217,6 +205,27 @@ def test_both_installers_are_told_the_way_to_the_packages_and_nothing_else(home)
     assert (pip["PIP_INDEX_URL"], uv["UV_DEFAULT_INDEX"]) == ("one", "one")
     assert (pip["PIP_EXTRA_INDEX_URL"], uv["UV_INDEX"]) == ("two three", "two three")
     assert (pip["PIP_FIND_LINKS"], uv["UV_FIND_LINKS"]) == ("a b", "a,b")
+
+
+def test_the_hosts_pip_installs_and_where_it_has_none_an_environment_gets_its_own(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    home, bare = Environment(tmp_path / ".venv"), Environment(tmp_path / "bare")
+    for each in (home, bare):
+        venv.create(each.folder)
+    assert home.pip()[0] == [sys.executable, "-m", "pip", "--python", home.python]
+
+    monkeypatch.setattr(sys, "executable", str(bare.python))
+    own = [home.python, "-m", "pip"]
+    with monkeypatch.context() as without:
+        without.setattr(home, "run", lambda *c, **o: False)
+        message = stopped(home.pip)
+    assert "neither pip nor ensurepip" in message
+    assert "python3-venv" in message
+    assert home.pip()[0] == own
+    monkeypatch.undo()
+    assert home.pip()[0] == own
 
 
 def test_of_pips_settings_those_of_the_way_are_read_and_the_strongest_wins():

@@ -124,6 +124,16 @@ def test_a_figure_is_shown_at_the_end_of_its_cell(built):
         assert "<img" in page
 
 
+def test_a_formula_in_a_figure_is_not_parsed_by_each_renderer(built):
+    draw = (
+        "import matplotlib.pyplot as plt\nfrom matplotlib.mathtext import MathTextParser\n"
+        "plt.figure(layout='constrained')\nplt.title('$x^2$')\nplt.savefig('x.svg')\n"
+        "print('parsed', MathTextParser._parse_cached.cache_info().misses)"
+    )
+    # Once for the layout, in pixels, and once in the units of the file.
+    assert ("parsed 2\n" in built(draw, "1")[0]) == sgdbook_kernel.FORKS
+
+
 def test_a_chapter_may_start_processes_of_its_own(built):
     spread = (
         "from concurrent.futures import ProcessPoolExecutor\n"

@@ -116,13 +116,6 @@ class Environment:
                 f"{self.name} is there, but make.py did not make it, so make.py leaves it alone. "
                 f"Move it out of the way, and run the same command again."
             )
-        try:
-            import ensurepip  # noqa: F401
-        except ImportError:
-            stop(
-                "this Python has no ensurepip, so it cannot make an environment. On Debian or "
-                "Ubuntu install the package python3-venv; elsewhere use the Python of python.org."
-            )
         say(f"making {self.name} (once)")
         self.remove()
         try:
@@ -130,7 +123,8 @@ class Environment:
             self.mark.write_text("half made by make.py, which may remove it\n", "utf8")
         except OSError as error:
             stop(f"could not make {self.name}: {error}")
-        if not run(sys.executable, "-m", "venv", self.folder):
+        # Without pip, which takes longer to come in than all the rest: see `pip`.
+        if not run(sys.executable, "-m", "venv", "--without-pip", self.folder):
             stop(f"could not make {self.name}; the message above says why")
         profile = self.folder / "ipython" / "profile_default"
         profile.mkdir(parents=True)
@@ -160,32 +154,49 @@ class Environment:
 
     def install(self, *arguments):
         """Install with uv, or with pip where uv cannot be had or does not manage it."""
-        roads = self.roads()
-        pip = {f"PIP_{name.upper().replace('-', '_')}": road for name, road in roads.items()}
-        pip["PIP_CONFIG_FILE"] = os.devnull
-        slow = ["-m", "pip", "install", "--disable-pip-version-check", "-q"]
+        pip, roads = self.pip()
+        env = {f"PIP_{name.upper().replace('-', '_')}": road for name, road in roads.items()}
+        env["PIP_CONFIG_FILE"] = os.devnull
+        slow = [*pip, "install", "--disable-pip-version-check", "-q"]
         # As with pip, the index that has the version is the one that is asked for it.
         quick = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_PYTHON_DOWNLOADS": "never"}
         quick.update((ROADS[name], road) for name, road in roads.items() if ROADS[name])
         quick["UV_FIND_LINKS"] = quick.get("UV_FIND_LINKS", "").replace(" ", ",")
-        if self.run(*slow, "--only-binary", ":all:", UV, env=pip, stderr=subprocess.DEVNULL):
-            command = ["-m", "uv", "pip", "install", "--python", self.python]
-            if self.run(*command, *arguments, env=quick, hide=(" + ", " - ", " ~ ")):
+        env, quick = self.environ(**env), self.environ(**quick)
+        if run(*slow, "--only-binary", ":all:", UV, env=env, stderr=subprocess.DEVNULL):
+            command = [self.python, "-m", "uv", "pip", "install", "--python", self.python]
+            if run(*command, *arguments, env=quick, hide=(" + ", " - ", " ~ ")):
                 return True
             say("uv could not install them; trying pip, which may take some minutes")
         else:
             say("uv cannot be had here; using pip, which may take some minutes")
-        return self.run(*slow, *arguments, env=pip)
+        return run(*slow, *arguments, env=env)
 
-    def roads(self):
-        """The way to the packages, of all that the user has told pip."""
-        told = subprocess.run(
-            [str(self.python), "-m", "pip", "--disable-pip-version-check", "config", "list"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environ(), **{k: v for k, v in os.environ.items() if k.startswith("PIP_")}),
-        )
-        return read_roads(told.stdout.decode("utf8", "replace"))
+    def pip(self):
+        """A pip that can install into it, and the way to the packages that the user told pip.
+
+        The pip is its own, or that of the Python that runs make.py. Where neither is
+        (a Python without pip, or one before 22.3, which knows no --python), it gets one.
+        """
+        own, host = [self.python, "-m", "pip"], [sys.executable, "-m", "pip"]
+        here = [*host, "--python", self.python]
+        shown = {k: v for k, v in os.environ.items() if k.startswith("PIP_")}
+        for pip in (own, here, own):
+            told = subprocess.run(
+                [*map(str, pip), "--disable-pip-version-check", "config", "list"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=dict(environ(), **shown),
+            )
+            if told.returncode == 0:
+                break
+            if pip is here and not self.run("-m", "ensurepip", stdout=subprocess.DEVNULL):
+                stop(
+                    "this Python has neither pip nor ensurepip, so nothing can be installed. On "
+                    "Debian or Ubuntu install the package python3-venv; elsewhere use the Python "
+                    "of python.org."
+                )
+        return pip, read_roads(told.stdout.decode("utf8", "replace"))
 
 
 def read_roads(listed):

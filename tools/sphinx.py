@@ -1,8 +1,15 @@
 """Builds the HTML with warnings as errors: `python -m tools.sphinx` in the project's folder."""
 
 import gc
+import sys
+from pathlib import Path
 
 if __name__ == "__main__":  # not in the kernels that are forked for it
+    if not Path("_build/.jupyter_cache").exists():
+        sys.path.append("book/extensions")
+        from sgdbook_kernel import warm_up
+
+        warm_up()  # while Sphinx is loaded
     from jupyter_book.cli.main import main
 
     # A book is millions of objects that live to its end. To look for garbage among them takes

@@ -4,6 +4,7 @@ An ordinary kernel takes two seconds to start and to import SymPy, Matplotlib an
 a fifth of what a chapter takes in all. Only Linux forks; elsewhere kernels are ordinary.
 """
 
+import functools
 import gc
 import multiprocessing
 import os
@@ -57,7 +58,12 @@ def warm_up():
 def _run(arguments, env, cwd):
     gc.freeze()  # what was imported stays, so no collection need look at it
     from ipykernel.kernelapp import IPKernelApp
+    from matplotlib import textpath
+    from matplotlib.backends import backend_agg
 
+    # A figure has several renderers before it is shown: else each parses its formulas anew.
+    parser = functools.cache(textpath.MathTextParser)
+    textpath.MathTextParser = backend_agg.MathTextParser = parser
     build = multiprocessing.parent_process()
     threading.Thread(target=lambda: (build.join(), os._exit(1)), daemon=True).start()
     os.environ.clear()
