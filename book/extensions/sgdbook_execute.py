@@ -8,14 +8,12 @@ One that wrote to standard error stops the build, and leaves the cache at its en
 next run may be quiet, once the font is there or the setting is gone.
 """
 
-import functools
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pybtex.plugin
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
@@ -101,8 +99,6 @@ def _end_runs(app, exception):
 def _share_the_writing(app, env):
     for name in SILENT & set(app.extensions):
         app.extensions[name].parallel_write_safe = True
-    # At every citation pybtex asks anew what is installed, which takes 3 ms.
-    pybtex.plugin.entry_points = functools.cache(pybtex.plugin.entry_points)
     # Not earlier: some extensions cannot read side by side.
     app.parallel = 1 + CORES  # one process of them only hands out work
 
