@@ -63,6 +63,12 @@ def digest(notebook: Path) -> str:
     return known.hexdigest()[:16]
 
 
+def outdated(stored: dict) -> list[str]:
+    """The chapters whose numbers depend on other code than that which was run."""
+    current = {notebook.stem: digest(notebook) for notebook in NOTEBOOKS}
+    return [name for name, report in stored.items() if report.get("code") != current.get(name)]
+
+
 class Reseed(ast.NodeTransformer):
     """Each seed that a call names is moved, wherever it was computed."""
 
@@ -369,12 +375,10 @@ def main(count: str, *names: str):
     claims.Claim.exact = lambda *args, **options: None
     context = multiprocessing.get_context("fork")
     stored = json.loads(STORED.read_text("utf8")) if STORED.exists() else {}
-    current = {n.stem: digest(n) for n in NOTEBOOKS}
-    for name, report in list(stored.items()):
-        if report.get("code") != current.get(name):
-            del stored[name]  # its numbers were another code's
+    for name in outdated(stored):
+        del stored[name]
     for notebook in NOTEBOOKS:
-        name, now = notebook.stem, current[notebook.stem]
+        name, now = notebook.stem, digest(notebook)
         if names and not name.startswith(names):
             continue
         _chapters.clear()

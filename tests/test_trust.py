@@ -84,6 +84,17 @@ def test_other_seeds_are_told_in_failures_a_thousand():
     assert "not quite normal" not in "\n".join(trust.seeds_text({"02-b": stored["02-b"]})[1])
 
 
+def test_what_is_older_than_the_code_is_told():
+    notebook = audit_seeds.NOTEBOOKS[2]
+    report = seeds(0, [0] * 42)
+    stored = {notebook.stem: report | {"code": audit_seeds.digest(notebook)}}
+    assert trust.outdated(ROOT, stored) == []
+    stored |= {"01-a": report | {"code": "gone"}}
+    assert trust.outdated(ROOT, stored) == ["01-a"]
+    words, _ = trust.seeds_text(stored, ["01-a", "10-b"])
+    assert words[-1] == "**Older than the code**, which has changed since: chapters 1, 10."
+
+
 def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():
     picture = trust.histogram([-1.0, 0.0, 1.0], [0, 1, 3, 0])
     assert picture.count("<rect") == 2

@@ -6,6 +6,7 @@ statements fail with other seeds, with the histogram of z beside the standard no
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from pathlib import Path
@@ -24,6 +25,13 @@ def read(root: Path, name: str) -> dict | None:
     """A stored report of `audit/`, or None if none is stored."""
     file = root / "audit" / f"{name}.json"
     return json.loads(file.read_text("utf8")) if file.exists() else None
+
+
+def outdated(root: Path, stored: dict) -> list[str]:
+    """Which chapters' code, or the package that they use, changed after they were run."""
+    spec = importlib.util.spec_from_file_location("seeds", root / "audit" / "seeds.py")
+    spec.loader.exec_module(seeds := importlib.util.module_from_spec(spec))
+    return seeds.outdated(stored)
 
 
 def noticed_by(entry: dict) -> str:
@@ -73,8 +81,11 @@ def mutants_text(report: dict) -> list[str]:
     return lines
 
 
-def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
-    """How often true statements fail, in Markdown: in words, and in tables."""
+def seeds_text(stored: dict, old=()) -> tuple[list[str], list[str]]:
+    """How often true statements fail, in Markdown: in words, and in tables.
+
+    Of the chapters named in `old` the code is no longer that which was run.
+    """
     rows, runs, fails, odd = [], 0, 0, []
     for chapter, report in stored.items():
         odd += [
@@ -100,6 +111,8 @@ def seeds_text(stored: dict) -> tuple[list[str], list[str]]:
         f"{beyond[3]:.2%} lie beyond 3 (a normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 "
         f"(0.006 %). Bars: all of them; line: the normal law. "
         f"(`python3 make.py seeds N`, {'; '.join(machines)}.)",
+        *(["**Older than the code**, which has changed since: chapters "
+           f"{', '.join(str(int(name[:2])) for name in old)}."] if old else []),
     ]
     tables = [
         "::::{dropdown} By chapter",
@@ -165,8 +178,11 @@ class Trust(SphinxDirective):
         root, found = Path(self.env.srcdir), []
         for name in ("mutants", "seeds"):
             self.env.note_dependency(f"audit/{name}.json")
+        for pattern in ("notebooks/*.ipynb", "sgdnotes/**/*.py", "requirements.txt"):
+            for file in root.glob(pattern):
+                self.env.note_dependency(str(file.relative_to(root)))
         if seeds := read(root, "seeds"):
-            words, tables = seeds_text(seeds)
+            words, tables = seeds_text(seeds, outdated(root, seeds))
             z = [sum(bins) for bins in zip(*(r["z"] for r in seeds.values()), strict=True)]
             found += self.parse_text_to_nodes("\n".join(words))
             found.append(nodes.raw("", histogram(EDGES, z), format="html"))
