@@ -111,9 +111,10 @@ def seeds_text(stored: dict, old=()) -> tuple[list[str], list[str]]:
         f"{beyond[3]:.2%} lie beyond 3 (a normal law has 0.27 %) and {beyond[4]:.3%} beyond 4 "
         f"(0.006 %). Bars: all of them; line: the normal law. "
         f"(`python3 make.py seeds N`, {'; '.join(machines)}.)",
-        *(["**Older than the code**, which has changed since: chapters "
-           f"{', '.join(str(int(name[:2])) for name in old)}."] if old else []),
     ]
+    if old:
+        chapters = ", ".join(str(int(name[:2])) for name in old)
+        words.append(f"**Older than the code**, which has changed since: chapters {chapters}.")
     tables = [
         "::::{dropdown} By chapter",
         "",
