@@ -179,7 +179,10 @@ class Trust(SphinxDirective):
         root, found = Path(self.env.srcdir), []
         for name in ("mutants", "seeds"):
             self.env.note_dependency(f"audit/{name}.json")
-        for pattern in ("notebooks/*.ipynb", "sgdnotes/**/*.py", "requirements.txt"):
+        # What the chapters' numbers depend on, as the audit's digest has it.
+        for pattern in (
+            "notebooks/*.ipynb", "notebooks/data/*", "sgdnotes/**/*.py", "requirements.txt",
+        ):  # fmt: skip
             for file in root.glob(pattern):
                 self.env.note_dependency(str(file.relative_to(root)))
         if seeds := read(root, "seeds"):
