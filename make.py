@@ -310,7 +310,7 @@ def set_up_peers():
 def clean():
     """Remove what these commands made: environments, the built book, caches."""
     kept = [home.name for home in (VENV, PEERS, LITE) if not home.remove()]
-    made = (".hypothesis", ".ruff_cache", "sgdnotes.egg-info", ".make.lock", ".jupyterlite.doit.db")
+    made = (".hypothesis", ".ruff_cache", ".make.lock", ".jupyterlite.doit.db")
     caches = [f for name in ("__pycache__", ".ipynb_checkpoints") for f in ROOT.rglob(name)]
     for path in (BUILD, *(ROOT / name for name in made), *caches):
         if path.is_symlink() or path.is_file():

@@ -1,5 +1,6 @@
 """Notebooks are executed side by side, and a page is read when its own is done."""
 
+import json
 import os
 import runpy
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import sgdbook_execute
 import sgdbook_kernel
 from myst_nb.core.execute import cache as one_by_one
 from myst_nb.core.execute.base import ExecutionError
@@ -55,6 +57,22 @@ def test_pages_show_what_was_executed_before_they_were_read(built, monkeypatch):
     first, second = built("print(6 * 7)", "print(2**10)")
     assert "42" in first
     assert "1024" in second
+
+
+def test_the_longest_notebook_is_run_first(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(sgdbook_execute, "CORES", 1)
+    (tmp_path / "benchmarks").mkdir()
+    took = {"page0": {"seconds": 1.0}, "page2": {"seconds": 2.0}, "page3": {"seconds": 1.5}}
+    results = json.dumps({"book": {"notebooks": took}})
+    (tmp_path / "benchmarks" / "results.json").write_text(results)
+    pages = built(*(f"open('order', 'a').write('{i}'); print('I am', {i})" for i in range(4)))
+    assert (tmp_path / "order").read_text() == "1230"  # nobody knows how long page 1 takes
+    assert all(f"I am {i}" in page for i, page in enumerate(pages))
+
+
+def test_a_line_that_arrives_in_parts_is_one_line(built):
+    slow = "import sys\nfor part in ('six', ' times', ' seven\\n'): print(part, end='', flush=True)"
+    assert "six times seven\n" in built(slow, "1")[0]
 
 
 def test_the_build_says_how_far_it_has_come(built, capfd):

@@ -163,7 +163,8 @@ class Environment:
         quick.update((ROADS[name], road) for name, road in roads.items() if ROADS[name])
         quick["UV_FIND_LINKS"] = quick.get("UV_FIND_LINKS", "").replace(" ", ",")
         env, quick = self.environ(**env), self.environ(**quick)
-        if run(*slow, "--only-binary", ":all:", UV, env=env, stderr=subprocess.DEVNULL):
+        only = ("--no-deps", "--no-compile", "--only-binary", ":all:")  # a program, no Python
+        if run(*slow, *only, UV, env=env, stderr=subprocess.DEVNULL):
             command = [self.python, "-m", "uv", "pip", "install", "--python", self.python]
             if run(*command, *arguments, env=quick, hide=(" + ", " - ", " ~ ")):
                 return True

@@ -18,11 +18,13 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from jupyter_core.utils import ensure_event_loop
+from sgdbook_bench import read
 from sgdbook_kernel import KernelManager, meet_in, warm_up
 
 # Extensions that do not say whether pages may be written side by side: they write none.
 SILENT = {"sphinx_external_toc", "sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
 CORES = os.cpu_count() or 1
+NEW = {"seconds": float("inf")}  # one that nobody has measured
 RUNS = {}  # by the name of the page
 
 
@@ -34,6 +36,7 @@ def _run(nb, path, timeout):
                 cwd=str(Path(path).parent),
                 timeout=timeout,
                 allow_errors=False,
+                coalesce_streams=True,  # MyST-NB would break the line between two parts of it
                 kernel_manager_class=KernelManager,
                 config=meet_in(folder),
             )
@@ -60,6 +63,11 @@ def _execute(app, env, docnames):
     waiting = sorted(record.uri for record in cache.list_unexecuted(paths))
     if not waiting:
         return
+    # The longest first, so that none is long alone at the end; and read in the same order.
+    took = read(Path(app.srcdir)).get("book", {}).get("notebooks", {})
+    waiting.sort(key=lambda path: took.get(Path(path).stem, NEW)["seconds"], reverse=True)
+    turn = {pages[path]: place for place, path in enumerate(waiting)}
+    docnames.sort(key=lambda name: turn.get(name, -1))
     kernels = min(len(waiting), CORES)
     print(f"   running {len(waiting)} notebooks, {kernels} at a time", flush=True)
     warm_up()

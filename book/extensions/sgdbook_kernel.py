@@ -5,7 +5,6 @@ a fifth of what a chapter takes in all. Only Linux forks; elsewhere kernels are 
 """
 
 import functools
-import gc
 import multiprocessing
 import os
 import sys
@@ -15,29 +14,6 @@ from jupyter_client.manager import AsyncKernelManager
 from traitlets.config import Config
 
 FORKS = sys.platform == "linux"
-# Not Matplotlib's inline backend: it sets up the kernel in which it is first imported.
-IMPORTED = [
-    "contourpy",
-    "ipykernel.debugger",
-    "ipykernel.kernelapp",
-    "IPython.core.debugger",
-    "matplotlib.backends.backend_svg",
-    "matplotlib.pyplot",
-    "scipy.integrate",
-    "scipy.linalg",
-    "scipy.optimize",
-    "scipy.stats",
-    "sgdnotes.claims",
-    "sgdnotes.experiment",
-    "sgdnotes.losses",
-    "sgdnotes.theory",
-    "sklearn.datasets",
-    "sqlite3",
-    "sympy.codegen.scipy_nodes",
-    "sympy.integrals.risch",
-    "sympy.physics.units",
-    "tornado.platform.asyncio",
-]
 
 
 def warm_up():
@@ -46,17 +22,21 @@ def warm_up():
         return
     from multiprocessing import forkserver
 
-    forkserver.set_forkserver_preload(IMPORTED)
-    before = os.environ.get("MPLBACKEND")
-    # Matplotlib reads this when it is imported; an ordinary kernel sets it before that.
-    os.environ["MPLBACKEND"] = before or "module://matplotlib_inline.backend_inline"
+    forkserver.set_forkserver_preload(["sgdbook_imports"])
+    here = os.path.dirname(__file__)
+    settings = {
+        "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        # Matplotlib reads this when it is imported; an ordinary kernel sets it before that.
+        "MPLBACKEND": os.environ.get("MPLBACKEND", "module://matplotlib_inline.backend_inline"),
+    }
+    before = dict(os.environ)
+    os.environ.update(settings)
     forkserver.ensure_running()
-    if before is None:
-        del os.environ["MPLBACKEND"]
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def _run(arguments, env, cwd):
-    gc.freeze()  # what was imported stays, so no collection need look at it
     from ipykernel.kernelapp import IPKernelApp
     from matplotlib import textpath
     from matplotlib.backends import backend_agg

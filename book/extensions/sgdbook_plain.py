@@ -14,7 +14,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import tomllib
 from pathlib import Path
 from shutil import copytree, rmtree
@@ -61,19 +60,10 @@ def wheel_name():
 
 
 def build_wheel(out):
-    """Write the package's wheel into a folder, without a trace in the checkout."""
-    with tempfile.TemporaryDirectory() as aside:
-        for name in ("pyproject.toml", "README.md", "LICENSE", "LICENSE-text"):
-            (Path(aside) / name).write_bytes((ROOT / name).read_bytes())
-        copytree(
-            ROOT / "sgdnotes", Path(aside) / "sgdnotes",
-            ignore=lambda folder, names: [n for n in names if n == "__pycache__"],
-        )  # fmt: skip
-        code = "import sys, setuptools.build_meta as b; b.build_wheel(sys.argv[1])"
-        subprocess.run(
-            [sys.executable, "-c", code, str(Path(out).resolve())],
-            cwd=aside, check=True, capture_output=True,
-        )  # fmt: skip
+    """Write the package's wheel into a folder."""
+    code = "import sys, flit_core.buildapi as b; b.build_wheel(sys.argv[1])"
+    command = [sys.executable, "-c", code, str(Path(out).resolve())]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
 def _people(entry):
