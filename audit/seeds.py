@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 STORED = ROOT / "audit" / "seeds.json"
+PINS = ("mpmath", "numpy", "scikit-learn", "scipy", "sympy")  # numbers depend on these alone
 EDGES = [k / 4 for k in range(-20, 21)]  # of the histogram of z
 STRIDE = 1_000_003  # between the families of a seed: no chapter's own seeds come so far
 BATCH = 20  # families between two writings of what was seen
@@ -40,7 +41,7 @@ def code(notebook: Path) -> list[str]:
     return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
 
 
-@functools.cache  # the package's sources are part of every chapter's digest
+@functools.cache  # some sources are part of many digests
 def plain(source: str) -> str:
     """What Python does with a source: neither comments nor docstrings matter."""
     tree = ast.parse(source)
@@ -51,11 +52,20 @@ def plain(source: str) -> str:
     return ast.dump(tree)
 
 
+@functools.cache
+def helpers():
+    """The digest of what every chapter computes with: exact versions, and the package."""
+    pins = (ROOT / "requirements.txt").read_text("utf8").splitlines()
+    known = hashlib.sha256("\n".join(pin for pin in pins if pin.split("==")[0] in PINS).encode())
+    for file in sorted(ROOT.glob("sgdnotes/**/*.py")):
+        known.update(plain(file.read_text("utf8")).encode())
+    return known
+
+
 def digest(notebook: Path) -> str:
     """Of all that the numbers of a notebook depend on."""
-    cells = code(notebook)
-    known = hashlib.sha256((ROOT / "requirements.txt").read_bytes())
-    for source in cells + [f.read_text("utf8") for f in sorted(ROOT.glob("sgdnotes/**/*.py"))]:
+    known, cells = helpers().copy(), code(notebook)
+    for source in cells:
         known.update(plain(source).encode())
     for data in sorted((ROOT / "notebooks" / "data").iterdir()):
         if any(data.name in cell for cell in cells):

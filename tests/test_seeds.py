@@ -1,6 +1,8 @@
 """The rerun with other seeds runs each notebook as its reader does, and forgets nothing."""
 
 import json
+import re
+import tomllib
 
 import numpy as np
 import pytest
@@ -145,6 +147,15 @@ def test_the_digest_knows_what_python_does_and_no_more(tmp_path):
     again = seeds.digest(written(tmp_path, "def f():  # new\n    '''Words.'''\n    return 1"))
     other = seeds.digest(written(tmp_path, "def f():\n    '''Old words.'''\n    return 2"))
     assert first == again != other
+
+
+def test_the_digest_knows_the_versions_of_what_computes():
+    root = seeds.ROOT
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf8"))["project"]
+    needs = {re.match(r"[\w-]+", need)[0] for need in project["dependencies"]}
+    assert set(seeds.PINS) == (needs | {"mpmath"}) - {"matplotlib", "tqdm"}  # these only show
+    pinned = (root / "requirements.txt").read_text("utf8")
+    assert all(f"\n{name}==" in pinned for name in seeds.PINS)
 
 
 def test_a_notebook_that_is_not_there_is_refused():
