@@ -18,6 +18,7 @@ from myst_nb.core.execute import cache as one_by_one
 from myst_nb.core.execute.base import ExecutionError
 from nbclient.exceptions import DeadKernelError
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 
 @pytest.fixture
@@ -123,6 +124,22 @@ def test_a_kernel_is_forked_with_all_that_chapters_import(built, monkeypatch):
     monkeypatch.setenv("ASKED", "of the build")
     assert f"{sgdbook_kernel.FORKS} True of the build" in built(SEEN, "1")[0]
     assert "MPLBACKEND" not in os.environ
+
+
+def test_work_is_done_apart_before_a_page_is_written(tmp_path):
+    def built(*work):
+        (tmp_path / "index.rst").write_text("A page\n======\n")
+        app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "out", "html", status=None)
+        app.connect("env-before-read-docs", lambda *args: sgdbook_kernel.apart(app, *work))
+        app.connect("html-page-context", lambda *args: seen.append((tmp_path / "done").exists()))
+        app.build()
+
+    seen = []
+    built(os.mkdir, tmp_path / "done")
+    assert seen
+    assert all(seen)
+    with pytest.raises(ExtensionError, match="mkdir failed"):
+        built(os.mkdir, tmp_path / "done")
 
 
 def test_where_no_kernel_can_be_forked_they_are_ordinary_ones(built, monkeypatch):

@@ -234,19 +234,24 @@ def read(root: Path) -> dict:
     return json.loads(file.read_text("utf8")) if file.exists() else {}
 
 
-def _draw(app, env, docnames):
+def draw_all(speed: dict, folder: Path):
     import matplotlib as mpl
 
     from sgdnotes import figures
 
-    speed = read(Path(app.srcdir)).get("speed")
-    folder = Path(app.outdir) / "_static"
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"svg.hashsalt": "sgdnotes"}):
         figures.use_style()
         for name, draw, _ in FIGURES.values():
-            if speed and speed["growth"]:
-                draw(speed, folder / name)
+            draw(speed, folder / name)
+
+
+def _draw(app, env, docnames):
+    from sgdbook_kernel import apart  # not for the benchmark, which has no kernels
+
+    speed = read(Path(app.srcdir)).get("speed")
+    if speed and speed["growth"]:
+        apart(app, draw_all, speed, Path(app.outdir) / "_static")
 
 
 def _fill(app, docname, source):

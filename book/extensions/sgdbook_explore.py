@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from docutils import nodes
+from sgdbook_kernel import apart
 
 TAG = "tag_explore-"
 ENGINE = ("numbers", "laws", "picture")
@@ -16,17 +17,20 @@ def scripts(names):
 
 def diabetes():
     """The 442 patients as a script, since a page opened from disk may not fetch a file."""
-    from sklearn.datasets import load_diabetes  # a second, better spent while notebooks run
+    from sklearn.datasets import load_diabetes  # a second, and not that of the build
 
     table = load_diabetes(scaled=False)
     mass, score = table.data[:, table.feature_names.index("bmi")].tolist(), table.target.tolist()
     return f"explore.diabetes = {{ mass: {mass}, score: {score} }};\n".replace(".0,", ",")
 
 
-def _write_data(app, env, docnames):
-    target = Path(app.outdir) / "_static" / "explore" / "diabetes.js"
+def write_data(target):
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(diabetes(), encoding="utf8")
+
+
+def _write_data(app, env, docnames):
+    apart(app, write_data, Path(app.outdir) / "_static" / "explore" / "diabetes.js")
 
 
 def _add(app, pagename, templatename, context, doctree):

@@ -36,6 +36,20 @@ def warm_up():
     os.environ.update(before)
 
 
+def apart(app, work, *arguments):
+    """Do `work` in a process of its own, with imports done as in kernels, while pages are read."""
+    kind = "forkserver" if FORKS else "spawn"
+    process = multiprocessing.get_context(kind).Process(target=work, args=arguments)
+    process.start()
+
+    def end(app, env):
+        process.join()
+        if process.exitcode:
+            raise RuntimeError(f"{work.__module__}.{work.__name__} failed, as told above")
+
+    app.connect("env-updated", end)
+
+
 def _run(arguments, env, cwd):
     from ipykernel.kernelapp import IPKernelApp
     from matplotlib import textpath
