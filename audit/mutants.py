@@ -27,7 +27,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import yaml
@@ -114,16 +114,27 @@ def mutated(file: Path, changes) -> str:
     return json.dumps(notebook, ensure_ascii=False)
 
 
-def digest(root: Path, mutant: Mutant) -> str:
-    """Of all that the list names: the mistake, and the code of its file and of who is asked."""
-    files = {mutant.file, *(asked.split()[0] for asked in mutant.asked)}
-    total = hashlib.sha256(repr((mutant.changes, mutant.asked, mutant.equivalent)).encode())
-    for file in sorted(files):
+def marks(root: Path, mutants: list[Mutant]) -> dict[str, str]:
+    """Of each mistake: it, the code of its file, and that of who is asked."""
+
+    @cache
+    def of(file):
         path = root / file
         sources = code(path) if path.suffix == ".ipynb" else [path.read_text("utf8")]
-        for source in sources:
-            total.update(plain(source).encode())
-    return total.hexdigest()[:16]
+        return hashlib.sha256("\0".join(map(plain, sources)).encode()).hexdigest()
+
+    told = {}
+    for mutant in mutants:
+        files = {mutant.file, *(asked.split()[0] for asked in mutant.asked)}
+        what = mutant.changes, mutant.asked, mutant.equivalent, *map(of, sorted(files))
+        told[mutant.id] = hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+    return told
+
+
+def outdated(report: dict, root: Path = ROOT) -> list[str]:
+    """The mistakes that were tried on other code than is there now."""
+    now = marks(root, listed(root))
+    return [e["id"] for e in report["mutants"] if e["digest"] != now.get(e["id"])]
 
 
 def trial(shop: Workshop, mutant: Mutant) -> dict:
@@ -172,8 +183,8 @@ def audit(root: Path, words=(), anew=False, workers=None, patience=PATIENCE, say
     stored = root / STORED
     old = json.loads(stored.read_text("utf8"))["mutants"] if stored.exists() else []
     known = {e["id"]: e for e in old}
-    marks = {m.id: digest(root, m) for m in everything}
-    known = {i: e for i, e in known.items() if marks.get(i) == e["digest"]}
+    now = marks(root, everything)
+    known = {i: e for i, e in known.items() if now.get(i) == e["digest"]}
     todo = [m for m in chosen(everything, words) if anew or m.id not in known]
     say(f"{len(todo)} of {len(everything)} mistakes to try")
     workers = workers or _cores()
@@ -184,7 +195,7 @@ def audit(root: Path, words=(), anew=False, workers=None, patience=PATIENCE, say
                 tried += 1
                 known[mutant.id] = {"id": mutant.id, "file": mutant.file, "wrong": mutant.wrong}
                 known[mutant.id] |= told | {
-                    "asked": list(mutant.asked), "digest": marks[mutant.id],
+                    "asked": list(mutant.asked), "digest": now[mutant.id],
                     "day": datetime.date.today().isoformat(),
                 }  # fmt: skip
                 line = f"[{tried}/{len(todo)}] {mutant.id} {told['outcome']} {told['by']}"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sgdbook_trust as trust
 
+from audit import mutants as audit_mutants
 from audit import seeds as audit_seeds
 
 ROOT = Path(__file__).parents[1]
@@ -88,11 +89,28 @@ def test_what_is_older_than_the_code_is_told():
     notebook = audit_seeds.NOTEBOOKS[2]
     report = seeds(0, [0] * 42)
     stored = {notebook.stem: report | {"code": audit_seeds.digest(notebook)}}
-    assert trust.outdated(ROOT, stored) == []
+    assert trust.outdated(ROOT, "seeds", stored) == []
     stored |= {"01-a": report | {"code": "gone"}}
-    assert trust.outdated(ROOT, stored) == ["01-a"]
+    assert trust.outdated(ROOT, "seeds", stored) == ["01-a"]
     words, _ = trust.seeds_text(stored, ["01-a", "10-b"])
     assert words[-1] == "**Older than the code**, which has changed since: chapters 1, 10."
+
+
+def test_trials_of_other_code_than_is_there_now_are_told():
+    stored = audit_mutants.listed(ROOT)[:2]
+    now = audit_mutants.marks(ROOT, stored)
+    entries = [
+        {"id": m.id, "file": m.file, "digest": now[m.id], "outcome": "killed", "by": "claim B1"}
+        for m in stored
+    ]
+    entries[1]["digest"] = "gone"
+    report = REPORT | {"mutants": entries}
+    old = trust.outdated(ROOT, "mutants", report)
+    assert old == [stored[1].id]
+    text = "\n".join(trust.mutants_text(report, old))
+    name = stored[1].file.split("/")[-1]
+    assert f"**Older than the code**: 1 of these trials, of {name}." in text
+    assert "Older" not in "\n".join(trust.mutants_text(report))
 
 
 def test_the_histogram_has_a_bar_for_each_bin_in_proportion_to_its_count():

@@ -6,9 +6,10 @@ statements fail with other seeds, with the histogram of z beside the standard no
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import math
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -27,11 +28,14 @@ def read(root: Path, name: str) -> dict | None:
     return json.loads(file.read_text("utf8")) if file.exists() else None
 
 
-def outdated(root: Path, stored: dict) -> list[str]:
-    """Which chapters' code, or the package that they use, changed after they were run."""
-    spec = importlib.util.spec_from_file_location("seeds", root / "audit" / "seeds.py")
-    spec.loader.exec_module(seeds := importlib.util.module_from_spec(spec))
-    return seeds.outdated(stored)
+def outdated(root: Path, name: str, stored: dict) -> list[str]:
+    """What of a report of `audit/` was seen with other code than is there now."""
+    sys.path.insert(0, str(root))
+    try:
+        audit = importlib.import_module(f"audit.{name}")
+    finally:
+        sys.path.remove(str(root))
+    return audit.outdated(stored)
 
 
 def noticed_by(entry: dict) -> str:
@@ -48,8 +52,11 @@ def noticed_by(entry: dict) -> str:
     return "a unit test"
 
 
-def mutants_text(report: dict) -> list[str]:
-    """What the checks noticed, in Markdown."""
+def mutants_text(report: dict, old=()) -> list[str]:
+    """What the checks noticed, in Markdown.
+
+    Of those whose ids are `old` the code is no longer that which was run.
+    """
     entries = report["mutants"]
     count = {kind: sum(e["outcome"] == kind for e in entries) for kind in KINDS}
     untried = report["listed"] - sum(count.values())
@@ -62,6 +69,9 @@ def mutants_text(report: dict) -> list[str]:
         f"Python {report['python']}.)",
         "",
     ]
+    if old:
+        files = ", ".join(sorted({e["file"].split("/")[-1] for e in entries if e["id"] in old}))
+        lines += [f"**Older than the code**: {len(old)} of these trials, of {files}.", ""]
     who = [noticed_by(e) for e in entries if e["outcome"] == "killed"]
     if who:
         told = sorted(set(who), key=who.count, reverse=True)
@@ -179,21 +189,23 @@ class Trust(SphinxDirective):
         root, found = Path(self.env.srcdir), []
         for name in ("mutants", "seeds"):
             self.env.note_dependency(f"audit/{name}.json")
-        # What the chapters' numbers depend on, as the audit's digest has it.
+        # What the audits depend on, as their digests have it.
         for pattern in (
             "notebooks/*.ipynb", "notebooks/data/*", "sgdnotes/**/*.py", "requirements.txt",
+            "tests/*.py", "audit/mutants.yml",
         ):  # fmt: skip
             for file in root.glob(pattern):
                 self.env.note_dependency(str(file.relative_to(root)))
         if seeds := read(root, "seeds"):
-            words, tables = seeds_text(seeds, outdated(root, seeds))
+            words, tables = seeds_text(seeds, outdated(root, "seeds", seeds))
             z = [sum(bins) for bins in zip(*(r["z"] for r in seeds.values()), strict=True)]
             found += self.parse_text_to_nodes("\n".join(words))
             found.append(nodes.raw("", histogram(EDGES, z), format="html"))
             found += self.parse_content_to_nodes()
             found += self.parse_text_to_nodes("\n".join(tables))
         if mutants := read(root, "mutants"):
-            found += self.parse_text_to_nodes("\n".join(mutants_text(mutants)))
+            old = outdated(root, "mutants", mutants)
+            found += self.parse_text_to_nodes("\n".join(mutants_text(mutants, old)))
         return found
 
 
