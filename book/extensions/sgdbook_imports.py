@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 # Not Matplotlib's inline backend: it sets up the kernel in which it is first imported.
@@ -31,6 +32,7 @@ NEEDED = [
 gc.disable()  # what is imported stays, and to look for garbage takes a seventh of the time
 sys.modules["debugpy"] = None  # nobody debugs a build
 for name in NEEDED:
-    import_module(name)
+    with suppress(ImportError):  # a chapter that needs it will say so
+        import_module(name)
 gc.freeze()
 gc.enable()
