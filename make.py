@@ -70,7 +70,7 @@ def build():
         shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     BUILD.mkdir(exist_ok=True)
     stamp.write_text(f"{executed} {read} begun")
-    say("building the book (two to three minutes the first time, seconds after)")
+    say("building the book (about two minutes the first time, seconds after)")
     done = VENV.run("-m", "tools.sphinx")
     if done:
         stamp.write_text(f"{executed} {read} whole")
