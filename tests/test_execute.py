@@ -126,7 +126,10 @@ def test_a_kernel_is_forked_with_all_that_chapters_import(built, monkeypatch):
     assert "MPLBACKEND" not in os.environ
 
 
-def test_work_is_done_apart_before_a_page_is_written(tmp_path):
+@pytest.mark.parametrize("forks", [sgdbook_kernel.FORKS, False])
+def test_work_is_done_apart_before_a_page_is_written(tmp_path, monkeypatch, forks):
+    monkeypatch.setattr(sgdbook_kernel, "FORKS", forks)
+
     def built(*work):
         (tmp_path / "index.rst").write_text("A page\n======\n")
         app = Sphinx(tmp_path, None, tmp_path / "out", tmp_path / "out", "html", status=None)
