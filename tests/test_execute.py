@@ -71,9 +71,13 @@ def test_the_longest_notebook_is_run_first(built, tmp_path, monkeypatch):
     assert all(f"I am {i}" in page for i, page in enumerate(pages))
 
 
-def test_a_line_that_arrives_in_parts_is_one_line(built):
-    slow = "import sys\nfor part in ('six', ' times', ' seven\\n'): print(part, end='', flush=True)"
-    assert "six times seven\n" in built(slow, "1")[0]
+@pytest.mark.parametrize("others", [["1"], []])  # MyST-NB itself runs one that is alone
+def test_a_line_that_arrives_in_parts_is_one_line(built, others):
+    slow = (
+        "import time\nfor part in ('six', ' times', ' seven\\n'):\n"
+        "    print(part, end='', flush=True)\n    time.sleep(0.3)"
+    )
+    assert "six times seven\n" in built(slow, *others)[0]
 
 
 def test_the_build_says_how_far_it_has_come(built, capfd):
@@ -124,6 +128,10 @@ def test_a_kernel_is_forked_with_all_that_chapters_import(built, monkeypatch):
     monkeypatch.setenv("ASKED", "of the build")
     assert f"{sgdbook_kernel.FORKS} True of the build" in built(SEEN, "1")[0]
     assert "MPLBACKEND" not in os.environ
+
+
+def test_a_kernel_that_is_forked_looks_for_garbage(built):
+    assert "<span></span>True" in built("import gc\nprint(gc.isenabled())", "1")[0]
 
 
 @pytest.mark.parametrize("forks", [sgdbook_kernel.FORKS, False])

@@ -9,23 +9,28 @@ next run may be quiet, once the font is there or the setting is gone.
 """
 
 import itertools
+import math
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.executors.utils import single_nb_execution
+from jupyter_cache.executors import utils
 from jupyter_core.utils import ensure_event_loop
+from myst_nb.core.execute import cache as one_by_one
 from sgdbook_bench import read
 from sgdbook_kernel import KernelManager, meet_in, warm_up
 
 # Extensions that do not say whether pages may be written side by side: they write none.
 SILENT = {"sphinx_external_toc", "sphinx_multitoc_numbering", "sphinx_jupyterbook_latex"}
 CORES = os.cpu_count() or 1
-NEW = {"seconds": float("inf")}  # one that nobody has measured
 RUNS = {}  # by the name of the page
+# MyST-NB would break a printed line that arrives in parts, where it runs a notebook itself, too.
+single_nb_execution = partial(utils.single_nb_execution, coalesce_streams=True)
+one_by_one.single_nb_execution = single_nb_execution
 
 
 def _run(nb, path, timeout):
@@ -36,7 +41,6 @@ def _run(nb, path, timeout):
                 cwd=str(Path(path).parent),
                 timeout=timeout,
                 allow_errors=False,
-                coalesce_streams=True,  # MyST-NB would break the line between two parts of it
                 kernel_manager_class=KernelManager,
                 config=meet_in(folder),
             )
@@ -65,7 +69,8 @@ def _execute(app, env, docnames):
         return
     # The longest first, so that none is long alone at the end; and read in the same order.
     took = read(Path(app.srcdir)).get("book", {}).get("notebooks", {})
-    waiting.sort(key=lambda path: took.get(Path(path).stem, NEW)["seconds"], reverse=True)
+    took = {name: measured["seconds"] for name, measured in took.items()}
+    waiting.sort(key=lambda path: took.get(Path(path).stem, math.inf), reverse=True)
     turn = {pages[path]: place for place, path in enumerate(waiting)}
     docnames.sort(key=lambda name: turn.get(name, -1))
     kernels = min(len(waiting), CORES)
